@@ -1,0 +1,208 @@
+"""Sync work beside a loop, async work beside threads.
+
+Two bridges and nothing else: :func:`run_in_pool` is awaited on a loop and runs blocking code in
+Vial's worker pool; :func:`run_on_loop` is called in a thread and runs a coroutine on the one
+long-lived loop of the process, so that tasks and connection pools made there live on.
+Both carry the caller's :mod:`contextvars` along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context, copy_context
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
+
+T = TypeVar("T")
+
+#: Threads that one pool may grow to. Views that wait on a database or the network want more
+#: threads than there are cores; the figure is the one Starlette and FastAPI users are used to.
+DEFAULT_POOL_SIZE = 40
+
+
+class _Job(NamedTuple):
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    context: Context
+    future: asyncio.Future[Any]
+    outbox: _Outbox
+
+
+class _Outbox:
+    """Results on their way back to one loop, handed over in batches.
+
+    PERF: waking a loop from a thread costs a system call; results that arrive before the loop
+    woke up share one (``benchmarks/dispatch.py`` does not see it, a loaded server does).
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Weak use only: the loop keys the table this object is the value of.
+        self._wake = loop.call_soon_threadsafe
+        self._results: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._scheduled = False
+
+    def put(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+        self._results.append((future, result, error))
+        if not self._scheduled:
+            self._scheduled = True
+            try:
+                self._wake(self._deliver)
+            except RuntimeError:
+                # The loop closed while the work ran: nobody waits for the result any more.
+                self._results.clear()
+
+    def _deliver(self) -> None:
+        self._scheduled = False
+        while self._results:
+            future, result, error = self._results.popleft()
+            if future.done():
+                continue
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+
+class WorkerPool:
+    """Threads that run blocking functions for event loops; started on demand, daemonic.
+
+    :param size: the most threads to start; further work waits in a queue.
+    """
+
+    def __init__(self, size: int = DEFAULT_POOL_SIZE) -> None:
+        if size < 1:
+            raise ValueError(f"A worker pool needs at least one thread, not {size}.")
+        self.size = size
+        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._idle = 0
+        self._outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Outbox] = WeakKeyDictionary()
+
+    def submit(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """Queue a call; the future belongs to the running loop."""
+        loop = asyncio.get_running_loop()
+        outbox = self._outboxes.get(loop)
+        if outbox is None:
+            outbox = self._outboxes[loop] = _Outbox(loop)
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put(_Job(function, args, copy_context(), future, outbox))
+        self._grow()
+        return future
+
+    def _grow(self) -> None:
+        with self._lock:
+            if self._threads >= self.size or self._idle >= self._jobs.qsize():
+                return
+            self._threads += 1
+            number = self._threads
+        threading.Thread(target=self._work, name=f"vial-worker-{number}", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+            job = self._jobs.get()
+            with self._lock:
+                self._idle -= 1
+            if not job.future.cancelled():
+                _finish(job)
+            del job  # an idle thread must not keep the last request alive
+
+
+def _finish(job: _Job) -> None:
+    result = error = None
+    try:
+        result = job.context.run(job.function, *job.args)
+    except StopIteration as e:
+        # A future cannot carry StopIteration; PEP 479 wraps it the same way.
+        error = RuntimeError(f"{job.function!r} raised StopIteration")
+        error.__cause__ = e
+    except BaseException as e:
+        error = e
+    job.outbox.put(job.future, result, error)
+
+
+_pool: WorkerPool | None = None
+_loop: asyncio.AbstractEventLoop | None = None
+_start_lock = threading.Lock()
+
+
+def worker_pool() -> WorkerPool:
+    """The pool of this process."""
+    global _pool
+    if _pool is None:
+        with _start_lock:
+            _pool = _pool or WorkerPool()
+    return _pool
+
+
+async def run_in_pool(function: Callable[..., T], *args: Any) -> T:
+    """Run blocking code off the running loop, in a copy of the current context, and wait for it."""
+    return await worker_pool().submit(function, *args)
+
+
+def background_loop() -> asyncio.AbstractEventLoop:
+    """The long-lived loop of this process, in a daemon thread; started at first use."""
+    global _loop
+    if _loop is None or _loop.is_closed():
+        with _start_lock:
+            if _loop is None or _loop.is_closed():
+                _loop = _start_loop()
+    return _loop
+
+
+def _start_loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="vial-loop", daemon=True).start()
+    return loop
+
+
+def run_on_loop(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the process's long-lived loop, in a copy of the current context, and
+    block until it is done. An interrupted wait cancels it.
+
+    :raises RuntimeError: when called on that loop itself, which would wait for itself for ever.
+    """
+    loop = background_loop()
+    if _running_loop() is loop:
+        coroutine.close()
+        raise RuntimeError(
+            "Blocking code that waits for async work was called on the event loop itself."
+            " Await the coroutine instead, or call the blocking code through run_in_pool()."
+        )
+    context = copy_context()
+    # run_coroutine_threadsafe() would make the task in the loop's context, not the caller's.
+    future = asyncio.run_coroutine_threadsafe(_in_context(coroutine, context), loop)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+async def _in_context(coroutine: Coroutine[Any, Any, T], context: Context) -> T:
+    return await asyncio.get_running_loop().create_task(coroutine, context=context)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _forget_after_fork() -> None:
+    # Threads do not survive a fork; a pre-forking server's children start their own.
+    global _pool, _loop, _start_lock
+    _pool = _loop = None
+    _start_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
