@@ -1,0 +1,39 @@
+"""A Werkzeug ``Map`` that tells when what was compiled from it is out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import werkzeug.routing
+from werkzeug.routing import RuleFactory
+
+
+class Map(werkzeug.routing.Map):
+    """Werkzeug's ``Map`` (same arguments) that calls its watchers after every change.
+
+    A change is a rule added, or a public attribute set (``host_matching = True``, …). Editing a
+    rule that is already bound, or ``map.converters``, changes nothing in the map and is not told.
+    """
+
+    _watchers: tuple[Callable[[], None], ...] = ()
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call ``changed()`` after each change, in the thread that made it."""
+        self._watchers = (*self._watchers, changed)
+
+    def add(self, rulefactory: RuleFactory) -> None:
+        """Bind a rule or the rules of a factory to this map, as Werkzeug does."""
+        try:
+            super().add(rulefactory)
+        finally:  # a factory may fail half way, after some of its rules are in
+            self._tell()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if not name.startswith("_"):
+            self._tell()
+
+    def _tell(self) -> None:
+        for changed in self._watchers:
+            changed()
