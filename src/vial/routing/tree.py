@@ -8,7 +8,7 @@ compiled once, methods looked up in a table, and trailing-slash cases folded int
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from werkzeug.routing import BaseConverter, Map, Rule, ValidationError
@@ -17,6 +17,7 @@ from werkzeug.routing.matcher import State, StateMachineMatcher
 from werkzeug.routing.rules import RulePart
 
 Convert = Callable[[str], Any]
+Texts = Callable[[re.Match[str]], Sequence[str]]
 
 #: Methods that a rule without ``methods`` is entered under; any other is entered as ``OTHER``.
 METHODS = frozenset(
@@ -50,18 +51,19 @@ class Leaf:
         #: Rules that may claim the request because the values equal their defaults.
         self.providers = providers
         self.defaults = rule.defaults
-        self.converters = [(str(k), _convert(c)) for k, c in rule._converters.items()]
+        names = enumerate(rule._converters.items())
+        self.converters = [(i, str(name), _convert(c)) for i, (name, c) in names]
 
     @property
-    def constant(self) -> bool:
-        """Whether the answer is always the rule with no arguments."""
-        return not (self.ask or self.defaults or self.converters or self.providers)
+    def direct(self) -> bool:
+        """Whether the answer is the rule with the path's values, whatever they are."""
+        return not (self.ask or self.defaults or self.providers)
 
     def arguments(self, values: list[str]) -> dict[str, Any]:
         """Convert the texts of the path; a ``ValidationError`` means that nothing matches."""
         args: dict[str, Any] = {}
-        for (name, convert), value in zip(self.converters, values, strict=False):
-            args[name] = value if convert is None else convert(value)
+        for i, name, convert in self.converters:  # PERF: zip(names, values) is twice as slow
+            args[name] = values[i] if convert is None else convert(values[i])
         if self.defaults:
             args.update(self.defaults)
         return args
@@ -70,24 +72,24 @@ class Leaf:
 class Edge:
     """A dynamic part: ``accept`` gives a true value for text it matches.
 
-    ``groups`` are the numbers of the converters' groups in the pattern; ``None`` says that the
-    whole text is the value. A ``final`` edge takes all that remains of the path, and, if it is
+    ``texts`` gives the converters' texts of what ``accept`` returned; ``None`` says that the whole
+    text is the only one. A ``final`` edge takes all that remains of the path, and, if it is
     ``suffixed``, leaves the slash at its end to be matched.
     """
 
-    __slots__ = ("accept", "final", "groups", "node", "suffixed")
+    __slots__ = ("accept", "final", "node", "suffixed", "texts")
 
     def __init__(self, part: RulePart, node: Node):
         self.node = node
         self.final = part.final
         self.suffixed = part.suffixed
-        self.groups: tuple[int, ...] | None = None
+        self.texts: Texts | None = None
         if not part.final and part.content in _SIMPLE:
             self.accept: Callable[[str], Any] = _SIMPLE[part.content]
         else:
             pattern = re.compile(part.content)
             self.accept = pattern.match
-            self.groups = _converter_groups(pattern)
+            self.texts = _texts(pattern)
 
 
 class Node:
@@ -113,17 +115,18 @@ def find(
     """
     end = len(parts)
     while i < end:
-        child = node.static.get(parts[i])
+        part = parts[i]
+        i += 1
+        child = node.static.get(part)
         if node.edges:
             if child is not None:
-                leaf = find(child, parts, i + 1, values, key, missed)
+                leaf = find(child, parts, i, values, key, missed)
                 if leaf is not None:
                     return leaf
-            return _branch(node, parts, i, values, key, missed)
+            return _branch(node.edges, parts, i, values, key, missed)
         if child is None:
             return None
         node = child
-        i += 1
     leaf = node.table.get(key)
     if leaf is None and node.rules:
         missed.append(node)
@@ -131,24 +134,30 @@ def find(
 
 
 def _branch(
-    node: Node, parts: list[str], i: int, values: list[str], key: str, missed: list[Node]
+    edges: tuple[Edge, ...],
+    parts: list[str],
+    i: int,
+    values: list[str],
+    key: str,
+    missed: list[Node],
 ) -> Leaf | None:
-    part = parts[i]
+    """``find`` for the dynamic ways on, in order; ``i`` is past the part to be matched."""
+    part = parts[i - 1]
     mark = len(values)
-    for edge in node.edges:
-        text = "/".join(parts[i:]) if edge.final else part
+    for edge in edges:
+        text = "/".join(parts[i - 1 :]) if edge.final else part
         found = edge.accept(text)
         if not found:
             continue
-        if edge.groups is None:
+        if edge.texts is None:
             values.append(text)
         else:
-            values.extend([found[group] for group in edge.groups])
+            values += edge.texts(found)
         if edge.final:
             rest = [""] if edge.suffixed and found.groups()[-1] == "/" else []
             leaf = find(edge.node, rest, 0, values, key, missed)
         else:
-            leaf = find(edge.node, parts, i + 1, values, key, missed)
+            leaf = find(edge.node, parts, i, values, key, missed)
         if leaf is not None:
             return leaf
         del values[mark:]
@@ -172,14 +181,13 @@ class Tree:
         state = _default_domain(url_map)
         self.root = None if state is None else self._node(state)
 
-    def constants(self) -> Iterator[tuple[str, Node]]:
-        """Yield each path of static parts alone, with its node."""
+    def static_nodes(self) -> Iterator[tuple[str, Node]]:
+        """Yield each path of static parts alone, with the node it leads to."""
         todo = [] if self.root is None else [("", self.root)]
         while todo:
             path, node = todo.pop()
-            for part, child in node.static.items():
-                todo.append((f"{path}/{part}", child))
-                yield todo[-1]
+            yield path, node
+            todo += [(f"{path}/{part}", child) for part, child in node.static.items()]
 
     def _node(self, state: State) -> Node:
         slash = state.static[""].rules if "" in state.static else []
@@ -208,6 +216,7 @@ class Tree:
         return Leaf(rule, before, ask, self._providers.get(id(rule), []))
 
 
+_GROUP = "__werkzeug_"
 _EMPTY = RulePart(content=r"\Z", final=False, static=False, suffixed=False, weight=None)  # type: ignore[arg-type]
 
 
@@ -236,22 +245,25 @@ def _providers(url_map: Map) -> dict[int, list[Rule]]:
 
 
 def _convert(converter: BaseConverter) -> Convert | None:
-    """``None`` for the identity, ``_int`` where limits are not set, else the converter's method."""
-    if type(converter).to_python is BaseConverter.to_python:
+    """``None`` for the identity, ``to_int`` for an int without limits, else the own method."""
+    if getattr(converter.to_python, "__func__", None) is BaseConverter.to_python:
         return None
     if type(converter) is not IntegerConverter or converter.fixed_digits:
         return converter.to_python
-    return _int if converter.min is None and converter.max is None else converter.to_python
+    return to_int if converter.min is None and converter.max is None else converter.to_python
 
 
-def _int(text: str) -> int:
+def to_int(text: str) -> int:
     try:
         return int(text)
     except ValueError as error:  # more than sys.get_int_max_str_digits()
         raise ValidationError from error
 
 
-def _converter_groups(pattern: re.Pattern[str]) -> tuple[int, ...]:
-    prefix = "__werkzeug_"
-    named = [(k, v) for k, v in pattern.groupindex.items() if k.startswith(prefix)]
-    return tuple(v for _, v in sorted(named, key=lambda item: int(item[0][len(prefix) :])))
+def _texts(pattern: re.Pattern[str]) -> Texts:
+    """Werkzeug names the group of the nth converter ``__werkzeug_n``; regexes may have others."""
+    named = [(name, i) for name, i in pattern.groupindex.items() if name.startswith(_GROUP)]
+    groups = [i for _, i in sorted(named, key=lambda item: int(item[0][len(_GROUP) :]))]
+    if groups == [*range(1, pattern.groups + 1)]:
+        return re.Match.groups
+    return lambda found: [found[i] for i in groups]
