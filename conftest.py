@@ -1,0 +1,47 @@
+"""Runs the Python snippets of the pages (README.md and docs/) as tests, each page from top to bottom.
+
+A page runs in an empty folder, where its `html+jinja` snippets are written to the file that their
+first line names. Checks hide in comments: `<!--- invisible-code-block: python`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sybil import Example, Sybil
+from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
+
+
+def enter_folder(namespace: dict[str, Any]) -> None:
+    namespace["__name__"] = (
+        "hello"  # not a module that can be found, so the app's root is the folder
+    )
+    namespace["_back"] = os.getcwd()
+    os.chdir(tempfile.mkdtemp())
+
+
+def leave_folder(namespace: dict[str, Any]) -> None:
+    folder = os.getcwd()
+    os.chdir(namespace["_back"])
+    shutil.rmtree(folder)
+
+
+def write_template(example: Example) -> None:
+    first = re.match(r"\{# (\S+) #\}\n", example.parsed)
+    assert first, "the first line of a template must name its file: {# templates/name.html #}"
+    path = Path(first[1])
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(example.parsed[first.end() :])
+
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser(), CodeBlockParser("html+jinja", write_template)],
+    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
+    setup=enter_folder,
+    teardown=leave_folder,
+).pytest()
