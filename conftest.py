@@ -1,4 +1,4 @@
-"""Runs the Python snippets of the pages (README.md and docs/) as tests, each page from top to bottom.
+"""Runs the Python snippets of README.md and docs/ as tests, each page from top to bottom.
 
 A page runs in an empty folder, where its `html+jinja` snippets are written to the file that their
 first line names. Checks hide in comments: `<!--- invisible-code-block: python`.
