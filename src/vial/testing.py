@@ -6,7 +6,7 @@ behaviour are those of Flask 3.1.3; the machinery underneath is Werkzeug's test 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from copy import copy
 from functools import cache
@@ -181,7 +181,7 @@ class FlaskClient(werkzeug.test.Client):
         finally:
             builder.close()
 
-    def _with_defaults(self, environ: WSGIEnvironment) -> WSGIEnvironment:
+    def _with_defaults(self, environ: Mapping[str, Any]) -> WSGIEnvironment:
         merged = {**self.environ_base, **environ}
         if self.preserve_context:
             # The WSGI gateway calls this with each context that the request opened (Flask 3.1.3).

@@ -1,5 +1,5 @@
 """The server that comes with Vial: granian inside this process, for development."""
 
-from .development import print_banner, run, serve
+from .development import run, serve
 
-__all__ = ["print_banner", "run", "serve"]
+__all__ = ["run", "serve"]

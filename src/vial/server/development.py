@@ -6,18 +6,21 @@ import errno
 import os
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import get_interface_ip, make_ssl_devcert
 
+from ..cli.environment import load_dotenv as read_dotenv
+from ..cli.environment import show_server_banner
+from ..helpers import get_debug_flag, get_load_dotenv
 from .embedded import EmbeddedServer
 from .lifespan import StartupError
 
 if TYPE_CHECKING:
-    from vial.app import Vial
-
+    from ..app import Vial
     from .entrance import ASGIApp
 
 DEFAULT_HOST = "127.0.0.1"
@@ -53,7 +56,7 @@ def run(
     name_host, name_port = _split_server_name(app.config.get("SERVER_NAME"))
     if port is None or port == "":
         port = name_port or DEFAULT_PORT
-    print_banner(app.name, app.debug)
+    show_server_banner(app.debug, app.name)
     serve(app, host or name_host or DEFAULT_HOST, int(port), **options)
 
 
@@ -78,22 +81,29 @@ def serve(
         print(
             " * The reloader is not available yet; restart the server after a change.", flush=True
         )
-    with ExitStack() as temporary:
-        files = _ssl_files(ssl_context, temporary)
-        listener = _listen(host, port)
+    with ExitStack() as closing:
+        files = _ssl_files(ssl_context, closing)
+        listener = closing.enter_context(_listen(host, port))
         urls = _urls("https" if files else "http", host, listener.getsockname()[1])
+        server = _make_server(app, listener, files, lambda: _announce(host, urls))
         try:
-            EmbeddedServer(
-                app, listener, ssl_files=files, on_ready=lambda: _announce(host, urls)
-            ).run()
+            server.run()
         except StartupError as e:
-            _fail(f"the application could not start: {e}.")
+            raise _failure(f"the application could not start: {e}.") from None
 
 
-def print_banner(name: str, debug: bool) -> None:
-    """The two lines that say what is served."""
-    print(f" * Serving Vial app '{name}'", flush=True)
-    print(f" * Debug mode: {'on' if debug else 'off'}", flush=True)
+def _make_server(
+    app: Vial | ASGIApp,
+    listener: socket.socket,
+    files: tuple[str, str] | None,
+    on_ready: Callable[[], None],
+) -> EmbeddedServer:
+    try:
+        return EmbeddedServer(app, listener, ssl_files=files, on_ready=on_ready)
+    except OSError as e:  # ssl.SSLError is one
+        raise _failure(
+            f"the certificate {files} cannot be used: {e}. Both files must exist, in PEM format."
+        ) from None
 
 
 def _urls(scheme: str, host: str, port: int) -> list[str]:
@@ -122,13 +132,8 @@ def _say_ignored() -> None:
 
 
 def _configure_debug(app: Vial, debug: bool | None, load_dotenv: bool) -> None:
-    from vial.helpers import get_debug_flag, get_load_dotenv
-
     if get_load_dotenv(load_dotenv):
-        # click is loaded only where a file might be read.
-        from vial.cli import load_dotenv as load
-
-        load()
+        read_dotenv()
         if "FLASK_DEBUG" in os.environ:
             app.debug = get_debug_flag()
     if debug is not None:
@@ -144,16 +149,16 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _ssl_files(ssl_context: object, temporary: ExitStack) -> tuple[str, str] | None:
+def _ssl_files(ssl_context: object, closing: ExitStack) -> tuple[str, str] | None:
     if ssl_context is None:
         return None
     if ssl_context == "adhoc":
-        return _self_signed(temporary.enter_context(TemporaryDirectory(prefix="vial-")))
+        return _self_signed(closing.enter_context(TemporaryDirectory(prefix="vial-")))
     match ssl_context:
         case (str() | os.PathLike() as cert, str() | os.PathLike() as key):
             return os.fspath(cert), os.fspath(key)
         case _:
-            _fail(
+            raise _failure(
                 f"ssl_context must be a pair of PEM file names (certificate, key) or 'adhoc', not"
                 f" {ssl_context!r}."
             )
@@ -163,16 +168,20 @@ def _self_signed(directory: str) -> tuple[str, str]:
     try:
         return make_ssl_devcert(os.path.join(directory, "adhoc"), host="localhost")
     except TypeError:
-        _fail("ssl_context='adhoc' needs the 'cryptography' package: pip install cryptography.")
+        raise _failure(
+            "ssl_context='adhoc' needs the 'cryptography' package: pip install cryptography."
+        ) from None
 
 
 def _listen(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65535:
-        _fail(f"port {port} does not exist. Choose one from 1 to 65535, or 0 for any free port.")
+        raise _failure(
+            f"port {port} does not exist. Choose one from 1 to 65535, or 0 for any free port."
+        )
     try:
         return socket.create_server((host, port), family=_family(host), backlog=_BACKLOG)
     except OSError as e:
-        _fail(_why_not(e, host, port))
+        raise _failure(_why_not(e, host, port)) from None
 
 
 def _family(host: str) -> socket.AddressFamily:
@@ -187,11 +196,13 @@ def _why_not(error: OSError, host: str, port: int) -> str:
         )
     if error.errno == errno.EACCES:
         return f"port {port} needs special rights. Choose one above 1023."
-    if isinstance(error, socket.gaierror):
-        return f"the host name {host!r} is not known. Use an address of this machine."
-    return f"cannot listen on {host} port {port}: {error.strerror}."
+    reason = str(error.strerror).partition(" (")[0]
+    return (
+        f"cannot listen on {host} port {port}: {reason}. Use an address of this machine, such as"
+        " 127.0.0.1, or 0.0.0.0 for all of them."
+    )
 
 
-def _fail(why: str) -> NoReturn:
+def _failure(why: str) -> SystemExit:
     print(f"Error: {why}", file=sys.stderr, flush=True)
-    raise SystemExit(1)
+    return SystemExit(1)

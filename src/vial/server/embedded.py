@@ -79,6 +79,7 @@ class EmbeddedServer:
         self._entrance = Entrance(app)
         self._lifespan = Lifespan(app)
         self._granian = _Granian(self._entrance, listener, ssl_cert=cert, ssl_key=key)
+        self._listener = listener
         self._on_ready = on_ready
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -90,7 +91,7 @@ class EmbeddedServer:
         """
         asyncio.set_event_loop(self._loop)
         try:
-            with _StopOnSignals(self.stop), suppress(ForcedStop):
+            with self._listener, _StopOnSignals(self.stop), suppress(ForcedStop):
                 self._loop.run_until_complete(self._serve())
         finally:
             asyncio.set_event_loop(None)

@@ -1,0 +1,54 @@
+"""The ``vial`` command, and what programs need to write commands of their own.
+
+Names are those of ``flask.cli`` (Flask 3.1.3).
+"""
+
+from __future__ import annotations
+
+from ..flask_mode import install_as_flask
+from .commands import routes_command, run_command, shell_command
+from .context import AppGroup, ScriptInfo, pass_script_info, with_appcontext
+from .discovery import (
+    NoAppException,
+    find_app_by_string,
+    find_best_app,
+    locate_app,
+    prepare_import,
+)
+from .environment import load_dotenv, show_server_banner
+from .groups import FlaskGroup, get_version
+
+__all__ = [
+    "AppGroup",
+    "FlaskGroup",
+    "NoAppException",
+    "ScriptInfo",
+    "cli",
+    "find_app_by_string",
+    "find_best_app",
+    "get_version",
+    "load_dotenv",
+    "locate_app",
+    "main",
+    "pass_script_info",
+    "prepare_import",
+    "routes_command",
+    "run_command",
+    "shell_command",
+    "show_server_banner",
+    "with_appcontext",
+]
+
+cli = FlaskGroup(
+    name="vial",
+    help="Run and inspect applications made with Vial or Flask.\n\n"
+    "Name the application after the command ('vial run hello.py'), with '--app', or in the"
+    " FLASK_APP environment variable; without a name it is looked for in wsgi.py, app.py and"
+    " main.py.",
+)
+
+
+def main() -> None:
+    """The ``vial`` program. In it, ``import flask`` means Vial."""
+    install_as_flask()
+    cli.main()

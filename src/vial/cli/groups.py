@@ -1,0 +1,179 @@
+"""The command group that knows the app's own commands."""
+
+from __future__ import annotations
+
+import os
+import platform
+import traceback
+from collections.abc import Callable
+from importlib.metadata import entry_points, version
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+from ..app import Vial
+from ..globals import current_app
+from .commands import debug_option, routes_command, run_command, set_app, shell_command
+from .context import AppGroup, ScriptInfo
+from .discovery import NoAppException
+from .environment import load_dotenv
+
+
+def get_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Option callback: print the versions and leave."""
+    if not value or ctx.resilient_parsing:
+        return
+    click.echo(
+        f"Python {platform.python_version()}\n"
+        f"Vial {version('vial-web')}\n"
+        f"Werkzeug {version('werkzeug')}",
+        color=ctx.color,
+    )
+    ctx.exit()
+
+
+def _read_env_file(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and find_spec("dotenv") is None:
+        raise click.BadParameter("python-dotenv must be installed to load an env file.", ctx, param)
+    info = ctx.ensure_object(ScriptInfo)
+    if value is not None or info.load_dotenv_defaults:
+        load_dotenv(value, load_defaults=info.load_dotenv_defaults)
+    return value
+
+
+# The first two are eager: the app must be known before --help lists its commands, and a variable
+# from a file may be what names it.
+_env_file_option = click.Option(
+    ["-e", "--env-file"],
+    type=click.Path(exists=True, dir_okay=False),
+    help="Read environment variables from this file; it goes before '.env' and '.flaskenv', and"
+    " variables that are set already go before it. Needs python-dotenv.",
+    is_eager=True,
+    expose_value=False,
+    callback=_read_env_file,
+    envvar="VIAL_ENV_FILE",
+)
+_app_option = click.Option(
+    ["-A", "--app"],
+    metavar="IMPORT",
+    help="The application: 'module:name', where the module is a file or a dotted name. The name"
+    " can be left out when it is 'app', 'application', 'create_app' or 'make_app', and can be"
+    " 'name(args)' to pass arguments.",
+    is_eager=True,
+    expose_value=False,
+    callback=set_app,
+    envvar="VIAL_APP",
+)
+
+
+def _version_option() -> click.Option:
+    return click.Option(
+        ["--version"],
+        help="Show the version.",
+        expose_value=False,
+        callback=get_version,
+        is_flag=True,
+        is_eager=True,
+    )
+
+
+class FlaskGroup(AppGroup):
+    """A command line with the app's own commands beside ``run``, ``shell`` and ``routes``.
+
+    Make one to give a program its own command line (Flask 3.1.3's class of that name).
+
+    :param add_default_commands: leave False to have none of the three.
+    :param create_app: returns the app; without it ``--app`` and the environment name it.
+    :param add_version_option: add ``--version``.
+    :param load_dotenv: read ``.env`` and ``.flaskenv``.
+    :param set_debug_flag: set ``app.debug`` from ``FLASK_DEBUG``.
+    :param extra: as :class:`click.Group`.
+    """
+
+    def __init__(
+        self,
+        add_default_commands: bool = True,
+        create_app: Callable[..., Vial] | None = None,
+        add_version_option: bool = True,
+        load_dotenv: bool = True,
+        set_debug_flag: bool = True,
+        **extra: Any,
+    ) -> None:
+        params = [*(extra.pop("params", None) or ()), _env_file_option, _app_option, debug_option()]
+        if add_version_option:
+            params.append(_version_option())
+        settings = {"auto_envvar_prefix": "FLASK", **extra.pop("context_settings", {})}
+        super().__init__(params=params, context_settings=settings, **extra)
+        self.create_app = create_app
+        self.load_dotenv = load_dotenv
+        self.set_debug_flag = set_debug_flag
+        if add_default_commands:
+            for command in (run_command, shell_command, routes_command):
+                self.add_command(command)
+        self._plugins_loaded = False
+
+    def _load_plugins(self) -> None:
+        # Extensions register commands under Flask's entry point group.
+        if not self._plugins_loaded:
+            self._plugins_loaded = True
+            for point in entry_points(group="flask.commands"):
+                self.add_command(point.load(), point.name)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command of this group, of an extension or of the app."""
+        self._load_plugins()
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            return command
+        try:
+            app = ctx.ensure_object(ScriptInfo).load_app()
+        except NoAppException as e:
+            _show_error(e)
+            return None
+        if not current_app or current_app._get_current_object() is not app:  # type: ignore[attr-defined]
+            ctx.with_resource(app.app_context())
+        return app.cli.get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all of them. An app that does not load is reported, not raised: ``--help``
+        still shows the rest."""
+        self._load_plugins()
+        names = set(super().list_commands(ctx))
+        try:
+            names.update(ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx))
+        except NoAppException as e:
+            _show_error(e)
+        except Exception:
+            click.secho(traceback.format_exc(), err=True, fg="red")
+        return sorted(names)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """As :meth:`click.Group.make_context`, with a :class:`ScriptInfo` as its ``obj``."""
+        # app.run() outside an `if __name__ == "__main__"` guard would block every command.
+        os.environ["FLASK_RUN_FROM_CLI"] = "true"
+        if "obj" not in extra and "obj" not in self.context_settings:
+            extra["obj"] = ScriptInfo(
+                create_app=self.create_app,
+                set_debug_flag=self.set_debug_flag,
+                load_dotenv_defaults=self.load_dotenv,
+            )
+        return super().make_context(info_name, args, parent=parent, **extra)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As :meth:`click.Group.parse_args`, with the app known when only help is shown."""
+        only_help = len(args) == 1 and args[0] in self.get_help_option_names(ctx)
+        if only_help or (not args and self.no_args_is_help):
+            _env_file_option.handle_parse_result(ctx, {}, [])
+            _app_option.handle_parse_result(ctx, {}, [])
+        return super().parse_args(ctx, args)
+
+
+def _show_error(error: NoAppException) -> None:
+    click.secho(f"Error: {error.format_message()}\n", err=True, fg="red")

@@ -1,0 +1,159 @@
+"""Flask mode: ``import flask`` means Vial, also where the real Flask is installed.
+
+:func:`install_as_flask` puts finders on :data:`sys.meta_path`. ``flask.x`` is then the very module
+object ``vial.x``, so that classes are identical under both names. Only ``flask`` and ``flask.app``
+are modules of their own: they know :class:`Flask`, which has Flask's defaults.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.metadata import Distribution, DistributionFinder
+from importlib.util import find_spec
+from types import CodeType, ModuleType
+from typing import Any, ClassVar
+
+from werkzeug.datastructures import ImmutableDict
+
+from .app import _FLASK_DEFAULTS, Vial
+
+__all__ = ["FLASK_VERSION", "Flask", "install_as_flask"]
+
+#: The version whose behaviour Vial has; what ``flask.__version__`` says in Flask mode.
+FLASK_VERSION = "3.1.3"
+
+#: Flask's extensions that Vial has a battery for, each with its module.
+_BATTERIES = {
+    "flask_socketio": "vial.socketio",
+    "flask_login": "vial.login",
+    "flask_wtf": "vial.forms",
+    "flask_sqlalchemy": "vial.sqlalchemy",
+    "flask_bootstrap": "vial.bootstrap",
+    "flask_script": "vial.script",
+}
+_TARGETS = {"flask": "vial", **_BATTERIES}
+
+
+class Flask(Vial):
+    """The application class that programs written for Flask get: Vial with Flask's defaults."""
+
+    default_config: ClassVar[Any] = ImmutableDict(_FLASK_DEFAULTS)
+
+
+def install_as_flask(batteries: bool | None = None) -> None:
+    """Make ``flask`` and its submodules mean Vial from here on; the ``vial`` command does so.
+
+    Called again, it changes only what ``batteries`` says.
+
+    :param batteries: whether ``flask_socketio``, ``flask_login`` and so on mean Vial's batteries:
+        None where the real ones are not installed, True always, False never.
+    :raises RuntimeError: when the real Flask is imported already, because modules that hold its
+        classes would go on with them.
+    """
+    _refuse_if_imported()
+    sys.modules.setdefault("flask", _FLASK)
+    sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, _Finder)]
+    sys.meta_path.insert(0, _Finder(_BATTERIES if batteries else ()))
+    if batteries is None:
+        # Last in line: asked only for what nobody else has.
+        sys.meta_path.append(_Finder(_BATTERIES))
+
+
+def _refuse_if_imported() -> None:
+    found = sys.modules.get("flask")
+    if found is not None and found is not _FLASK:
+        raise RuntimeError(
+            f"'flask' was imported already, from {getattr(found, '__file__', 'somewhere')}:"
+            " install_as_flask() comes too late. Call it before anything imports flask, at the top"
+            " of the program, or start the program with the 'vial' command."
+        )
+
+
+class _Facade(ModuleType):
+    """A module with the attributes of another one, and :class:`Flask`."""
+
+    def __init__(self, name: str, target: str) -> None:
+        super().__init__(name, f"{target}, for programs written for Flask.")
+        self.__path__: list[str] = []
+        self._target = target
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "Flask":
+            return Flask
+        try:
+            return getattr(importlib.import_module(self._target), name)
+        except AttributeError:
+            # Flask imports its submodules at once, so `import flask; flask.cli` works there.
+            if name.startswith("__") or find_spec(f"{self._target}.{name}") is None:
+                raise
+            return importlib.import_module(f"{self.__name__}.{name}")
+
+    def __dir__(self) -> Iterable[str]:
+        return sorted({"Flask", *dir(importlib.import_module(self._target))})
+
+
+_FLASK = _Facade("flask", "vial")
+_FLASK.__version__ = FLASK_VERSION  # type: ignore[attr-defined]
+_FACADES = {"flask.app": _Facade("flask.app", "vial.app")}
+
+
+class _Finder(MetaPathFinder):
+    """Finds the modules of the packages that are aliases, and whole packages among ``tops``."""
+
+    def __init__(self, tops: Iterable[str]) -> None:
+        self._tops = frozenset(tops)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        top, dot, rest = fullname.partition(".")
+        if top not in _TARGETS or not (_is_alias(top) if dot else top in self._tops):
+            return None
+        name = f"{_TARGETS[top]}{dot}{rest}"
+        found = find_spec(name)
+        if found is None:
+            return None
+        is_package = found.submodule_search_locations is not None
+        return ModuleSpec(fullname, _AliasLoader(name), is_package=is_package)
+
+    def find_distributions(
+        self, context: DistributionFinder.Context | None = None
+    ) -> Iterator[Distribution]:
+        """Extensions ask ``importlib.metadata.version("flask")``."""
+        if context is not None and (context.name or "").lower() == "flask":
+            yield _FlaskDistribution()
+
+
+def _is_alias(top: str) -> bool:
+    module = sys.modules.get(top)
+    return module is _FLASK or getattr(module, "__name__", None) == _TARGETS[top]
+
+
+class _AliasLoader(Loader):
+    def __init__(self, target: str) -> None:
+        self._target = target
+
+    def exec_module(self, module: ModuleType) -> None:
+        # A module may replace itself in sys.modules while it is loaded; the import system takes
+        # what is there afterwards.
+        name = module.__name__
+        sys.modules[name] = _FACADES.get(name) or importlib.import_module(self._target)
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """For ``python -m flask``."""
+        spec = find_spec(self._target)
+        return spec.loader.get_code(self._target) if spec and spec.loader else None  # type: ignore[attr-defined,no-any-return]
+
+
+class _FlaskDistribution(Distribution):
+    def read_text(self, filename: str) -> str | None:
+        if filename == "METADATA":
+            return f"Metadata-Version: 2.1\nName: Flask\nVersion: {FLASK_VERSION}\n"
+        return None
+
+    def locate_file(self, path: Any) -> Any:
+        raise FileNotFoundError(f"{path}: Vial stands in for Flask; there is no file of Flask here")
