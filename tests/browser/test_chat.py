@@ -196,18 +196,38 @@ def test_a_message_on_its_way_when_the_server_dies_is_said_once(
 
 
 def test_earlier_messages_come_on_demand(chat: ChatServer, open_window: Open) -> None:
+    earlier = "Show earlier messages"
+    keep_lines(chat, range(1, 131))
+    ada = enter(open_window(), "Ada", "old")
+    expect(messages(ada)).to_have_text([f"line {n}" for n in range(31, 131)])
+    ada.get_by_role("button", name=earlier).click()
+    expect(messages(ada)).to_have_text([f"line {n}" for n in range(1, 131)])
+    expect(ada.get_by_role("button", name=earlier)).to_be_hidden()
+
+    ada.evaluate("socket.disconnect()")
+    keep_lines(chat, range(131, 251))
+    ada.evaluate("socket.connect()")  # with more to catch up on than is sent at once
+    expect(messages(ada)).to_have_text([f"line {n}" for n in range(151, 251)])
+    ada.get_by_role("button", name=earlier).click()
+    expect(messages(ada)).to_have_text([f"line {n}" for n in range(51, 251)])
+
+
+def keep_lines(chat: ChatServer, numbers: range) -> None:
     db = sqlite3.connect(chat.instance / "chat.sqlite3")
     with db:
         db.executemany(
             "INSERT INTO messages VALUES ('old', ?, 'Cyd', ?, ?, ?)",
-            [(n, f"line {n}", 1700000000000 + n, str(n)) for n in range(1, 131)],
+            [(n, f"line {n}", 1700000000000 + n, str(n)) for n in numbers],
         )
     db.close()
-    ada = enter(open_window(), "Ada", "old")
-    expect(messages(ada)).to_have_text([f"line {n}" for n in range(31, 131)])
-    ada.get_by_role("button", name="Show earlier messages").click()
-    expect(messages(ada)).to_have_text([f"line {n}" for n in range(1, 131)])
-    expect(ada.get_by_role("button", name="Show earlier messages")).to_be_hidden()
+
+
+def test_a_message_that_overtakes_the_history_is_not_lost(open_window: Open) -> None:
+    ada = enter(open_window(), "Ada", "overtake")
+    told = "({ id, name: 'Cyd', text: `line ${id}`, sent: 1700000000000 + id, key: `${id}` })"
+    ada.evaluate(f"[9].map((id) => {told}).forEach(insert)")
+    ada.evaluate(f"catchUp([7, 8].map((id) => {told}), 0)")
+    expect(messages(ada)).to_have_text(["line 7", "line 8", "line 9"])
 
 
 def test_the_form_says_what_is_wrong(open_window: Open, snap: Snap) -> None:

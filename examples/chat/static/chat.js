@@ -28,13 +28,12 @@ function join() {
   socket.timeout(ANSWER).emit("join", room, after, (lost, answer) => {
     if (lost) return socket.connected && join();
     if (answer.error) return turnedAway(answer.error);
-    const again = $("scroll").ariaLive === "polite";
     joined = true;
     banner("");
     complain("");
     catchUp(answer.messages, after);
     $("scroll").ariaLive = "polite"; // only now: nobody wants the whole history read out
-    if (again) settling = setTimeout(settle, SETTLE);
+    if (!settled) settling = setTimeout(settle, SETTLE);
     deliver();
   });
 }
@@ -90,17 +89,18 @@ function lastWithoutGap() {
 
 function catchUp(messages, after) {
   const follow = atEnd();
-  if (rows.size && messages[0]?.id > after + 1) forgetAll();
+  if (messages[0]?.id > after + 1) forgetBefore(messages[0].id);
   messages.forEach(insert);
   $("older").hidden = oldest <= 1;
   $("empty").hidden = rows.size > 0;
   if (follow) toEnd();
 }
 
-function forgetAll() { // more was missed than one answer holds: begin again from its end
-  $("messages").replaceChildren();
-  rows.clear();
-  oldest = newest = 0;
+function forgetBefore(id) { // more was missed than one answer holds; the rest is there on demand
+  for (const [old, row] of rows) {
+    if (old < id && rows.delete(old)) row.remove();
+  }
+  oldest = id;
 }
 
 $("older").addEventListener("click", () => {
