@@ -12,11 +12,12 @@ import asyncio
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import suppress
 from contextvars import Context, copy_context
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 T = TypeVar("T")
 
@@ -41,8 +42,8 @@ class _Outbox:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        # Weak use only: the loop keys the table this object is the value of.
-        self._wake = loop.call_soon_threadsafe
+        # Weak: the loop is the key of the table that holds this object.
+        self._loop = ref(loop)
         self._results: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
         self._scheduled = False
 
@@ -50,11 +51,11 @@ class _Outbox:
         self._results.append((future, result, error))
         if not self._scheduled:
             self._scheduled = True
-            try:
-                self._wake(self._deliver)
-            except RuntimeError:
-                # The loop closed while the work ran: nobody waits for the result any more.
-                self._results.clear()
+            loop = self._loop()
+            # A loop that closed while the work ran has nobody waiting for the result any more.
+            with suppress(RuntimeError):
+                if loop is not None:
+                    loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
         self._scheduled = False
@@ -116,7 +117,8 @@ class WorkerPool:
 
 
 def _finish(job: _Job) -> None:
-    result = error = None
+    result: Any = None
+    error: BaseException | None = None
     try:
         result = job.context.run(job.function, *job.args)
     except StopIteration as e:
@@ -188,6 +190,25 @@ def run_on_loop(coroutine: Coroutine[Any, Any, T]) -> T:
 
 async def _in_context(coroutine: Coroutine[Any, Any, T], context: Context) -> T:
     return await asyncio.get_running_loop().create_task(coroutine, context=context)
+
+
+def blocking(iterable: AsyncIterable[T]) -> Iterator[T]:
+    """Iterate an async iterable from a thread; closing it closes the async one."""
+    iterator = aiter(iterable)
+    try:
+        while True:
+            try:
+                yield run_on_loop(_next(iterator))
+            except StopAsyncIteration:
+                return
+    finally:
+        end = getattr(iterator, "aclose", None)
+        if end is not None:
+            run_on_loop(end())
+
+
+async def _next(iterator: AsyncIterator[T]) -> T:
+    return await anext(iterator)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -19,7 +19,8 @@ from typing import Any, ClassVar
 
 from werkzeug.datastructures import ImmutableDict
 
-from .app import _FLASK_DEFAULTS, Vial
+from .app import Vial
+from .defaults import FLASK
 
 __all__ = ["FLASK_VERSION", "Flask", "install_as_flask"]
 
@@ -41,7 +42,7 @@ _TARGETS = {"flask": "vial", **_BATTERIES}
 class Flask(Vial):
     """The application class that programs written for Flask get: Vial with Flask's defaults."""
 
-    default_config: ClassVar[Any] = ImmutableDict(_FLASK_DEFAULTS)
+    default_config: ClassVar[Any] = ImmutableDict(FLASK)
 
 
 def install_as_flask(batteries: bool | None = None) -> None:
@@ -78,8 +79,14 @@ class _Facade(ModuleType):
 
     def __init__(self, name: str, target: str) -> None:
         super().__init__(name, f"{target}, for programs written for Flask.")
-        self.__path__: list[str] = []
         self._target = target
+        # importlib.util.find_spec("flask"), a usual test for its presence, returns this.
+        self.__spec__ = ModuleSpec(name, _AliasLoader(target), is_package=True)
+        self.__path__: list[str] = []  # only _Finder knows what is inside
+
+    @property
+    def __all__(self) -> list[str]:
+        return [*importlib.import_module(self._target).__all__, "Flask"]
 
     def __getattr__(self, name: str) -> Any:
         if name == "Flask":
@@ -88,17 +95,13 @@ class _Facade(ModuleType):
             return getattr(importlib.import_module(self._target), name)
         except AttributeError:
             # Flask imports its submodules at once, so `import flask; flask.cli` works there.
-            if name.startswith("__") or find_spec(f"{self._target}.{name}") is None:
+            is_submodule = self is _FLASK and not name.startswith("__")
+            if not is_submodule or find_spec(f"{self._target}.{name}") is None:
                 raise
             return importlib.import_module(f"{self.__name__}.{name}")
 
     def __dir__(self) -> Iterable[str]:
         return sorted({"Flask", *dir(importlib.import_module(self._target))})
-
-
-_FLASK = _Facade("flask", "vial")
-_FLASK.__version__ = FLASK_VERSION  # type: ignore[attr-defined]
-_FACADES = {"flask.app": _Facade("flask.app", "vial.app")}
 
 
 class _Finder(MetaPathFinder):
@@ -157,3 +160,8 @@ class _FlaskDistribution(Distribution):
 
     def locate_file(self, path: Any) -> Any:
         raise FileNotFoundError(f"{path}: Vial stands in for Flask; there is no file of Flask here")
+
+
+_FLASK = _Facade("flask", "vial")
+_FLASK.__version__ = FLASK_VERSION  # type: ignore[attr-defined]
+_FACADES = {"flask.app": _Facade("flask.app", "vial.app")}

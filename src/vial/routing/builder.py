@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from werkzeug.routing import BaseConverter, Map, MapAdapter, Rule, ValidationError
 
-#: A name, what makes text of its value, and the quoted text that follows.
-_Slot = tuple[str, Callable[[Any], str], str]
+#: The names, the quoted text before the first, and, for each in order, the name, what makes text
+#: of its value, and the quoted text that follows.
+_Slots = tuple[set[str], str, list[tuple[str, Callable[[Any], str], str]]]
 
 
 class Builder:
@@ -24,8 +25,8 @@ class Builder:
         self._rules: dict[Any, list[Rule]] = {}
         #: The path of endpoints that need no values.
         self._constants: dict[Any, str] = {}
-        #: Endpoints of one rule whose values all stand in the path: first text, count, slots.
-        self._slots: dict[Any, tuple[str, int, list[_Slot]]] = {}
+        #: Endpoints of one rule without defaults.
+        self._slots: dict[Any, _Slots] = {}
         if trust_host and not url_map.host_matching:
             by_endpoint: dict[Any, list[Rule]] = {}
             for rule in url_map.iter_rules():
@@ -37,13 +38,14 @@ class Builder:
         if any(rule.websocket or rule.methods != rules[0].methods for rule in rules):
             return
         self._rules[endpoint] = rules
-        if any(type(rule).build is not Rule.build for rule in rules):
+        if not all(map(_is_plain, rules)):
             return
         path = self._path(rules, {})
         if path is not None:
             self._constants[endpoint] = path
         domain = rules[0].subdomain or ""
-        if len(rules) == 1 and domain == self._domain == quote(domain) and not rules[0].defaults:
+        simple = domain == self._domain == quote(domain) and not rules[0].defaults
+        if len(rules) == 1 and simple and not rules[0].map.sort_parameters:
             self._slots[endpoint] = _slots(rules[0])
 
     def build(
@@ -75,19 +77,23 @@ class Builder:
 
     def _fill(self, endpoint: Any, values: dict[str, Any]) -> str | None:
         # PERF: benchmarks/dispatch.py, url_for: half the time of Rule.suitable_for and build.
-        first, count, slots = self._slots.get(endpoint, _NO_SLOTS)
-        if len(values) != count:
+        slots = self._slots.get(endpoint)
+        if slots is None:
             return None
-        texts = [first]
-        for name, to_url, after in slots:
-            value = values.get(name)
+        for value in values.values():  # None means missing, which is an error before any other
             if value is None:
                 return None
-            try:
-                texts += (to_url(value), after)
-            except ValidationError:
-                return None
-        return "".join(texts).lstrip("/")
+        names, first, rest = slots
+        query = "" if values.keys() == names else _query(names, values)
+        if query is None:
+            return None
+        texts = [first]
+        try:
+            for name, to_url, after in rest:
+                texts += (to_url(values[name]), after)
+        except ValidationError:
+            return None
+        return "".join(texts).lstrip("/") + query
 
     def _path(self, rules: list[Rule], values: Mapping[str, Any]) -> str | None:
         for rule in rules:
@@ -98,10 +104,15 @@ class Builder:
         return None
 
 
-_NO_SLOTS: tuple[str, int, list[_Slot]] = "", -1, []
+def _is_plain(rule: Rule) -> bool:
+    cls = type(rule)
+    return all(
+        getattr(cls, name) is getattr(Rule, name)
+        for name in ("build", "suitable_for", "_encode_query_vars")
+    )
 
 
-def _slots(rule: Rule) -> tuple[str, int, list[_Slot]]:
+def _slots(rule: Rule) -> _Slots:
     texts = [""]
     names: list[str] = []
     for is_dynamic, data in rule._trace[rule._trace.index((False, "|")) + 1 :]:
@@ -111,7 +122,25 @@ def _slots(rule: Rule) -> tuple[str, int, list[_Slot]]:
         else:
             texts[-1] += quote(data, safe="!$&'()*+,/:;=@")  # what Werkzeug does to rule text
     to_url = [_to_url(rule._converters[name]) for name in names]
-    return texts[0], len(set(names)), list(zip(names, to_url, texts[1:], strict=True))
+    return set(names), texts[0], list(zip(names, to_url, texts[1:], strict=True))
+
+
+def _query(names: set[str], values: dict[str, Any]) -> str | None:
+    """The query string of the values beyond ``names``, if quoting would not change it."""
+    if not values.keys() > names:
+        return None
+    query = ""
+    for name, value in values.items():
+        if name not in names:
+            text = str(value) if type(value) is int else value
+            if type(text) is not str or not _is_safe(text) or not _is_safe(name):
+                return None
+            query += f"{'&' if query else '?'}{name}={text}"
+    return query
+
+
+def _is_safe(text: str) -> bool:
+    return text.isascii() and text.replace("_", "").isalnum()
 
 
 def _to_url(converter: BaseConverter) -> Callable[[Any], str]:
@@ -121,6 +150,6 @@ def _to_url(converter: BaseConverter) -> Callable[[Any], str]:
         return own
 
     def quoted(value: Any) -> str:
-        return value if type(value) is str and value.isascii() and value.isalnum() else own(value)
+        return value if type(value) is str and _is_safe(value) else own(value)
 
     return quoted

@@ -1,0 +1,94 @@
+"""Reading a request's body from a loop before its view runs: bounded, spooled, timed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Any
+
+from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException
+from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
+
+from ..bodies import BrokenBody
+
+if TYPE_CHECKING:
+    from .asgi import ScopeContext
+
+#: Bytes kept in memory; the rest of a body goes to a temporary file. Werkzeug's for uploads.
+SPOOL_THRESHOLD = 512 * 1024
+#: Seconds for the whole body. No server of Python's limits it by itself.
+BODY_TIMEOUT = 60
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+async def receive_body(
+    ctx: ScopeContext, method: str, receive: Receive
+) -> tuple[IO[bytes], int | None]:
+    """The body and its length in bytes.
+
+    What is wrong with it (413 above ``MAX_CONTENT_LENGTH``, 408 after ``BODY_TIMEOUT`` seconds,
+    400 where it is shorter than announced) is raised when a view reads it, as under WSGI.
+    """
+    if ctx.content_length is None and not ctx.chunked:
+        # Only HTTP/2 and 3 have bodies that no header announces.
+        if method in ("GET", "HEAD") or ctx.scope.get("http_version", "1.1") < "2":
+            return BytesIO(), None
+    config = ctx.app.config
+    try:
+        expected = _announced(ctx.content_length, ctx.chunked)
+        async with asyncio.timeout(config.get("BODY_TIMEOUT", BODY_TIMEOUT)):
+            return await _receive(receive, expected, config["MAX_CONTENT_LENGTH"])
+    except HTTPException as e:
+        return BrokenBody(e), None
+    except TimeoutError:
+        return BrokenBody(RequestTimeout()), None
+
+
+def _announced(value: bytes | None, chunked: bool) -> int | None:
+    if value is None or chunked:
+        return None
+    if not value.isdigit() or len(value) > 18:
+        raise BadRequest(f"The Content-Length {value!r} is not a number of bytes.")
+    return int(value)
+
+
+async def _receive(
+    receive: Receive, expected: int | None, limit: int | None
+) -> tuple[IO[bytes], int]:
+    if expected is not None and limit is not None and expected > limit:
+        raise RequestEntityTooLarge()
+    body: IO[bytes] = BytesIO()
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnected()
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if limit is not None and size > limit:
+            body.close()
+            raise RequestEntityTooLarge()
+        if size > SPOOL_THRESHOLD and isinstance(body, BytesIO):
+            body = _spooled(body)
+        body.write(chunk)
+        more = message.get("more_body", False)
+    if expected is not None and size != expected:
+        raise ClientDisconnected(f"The body has {size} bytes, {expected} were announced.")
+    body.seek(0)
+    return body, size
+
+
+def _spooled(start: BytesIO) -> IO[bytes]:
+    spool = SpooledTemporaryFile(max_size=SPOOL_THRESHOLD)  # noqa: SIM115 - lives as the request
+    spool.write(start.getvalue())
+    return spool  # type: ignore[return-value]
+
+
+async def wait_for_disconnect(receive: Receive) -> None:
+    """Return when the client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

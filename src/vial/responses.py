@@ -1,0 +1,98 @@
+"""From what a view returned to a response object, by Flask's rules."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as ResponseBase
+
+from .globals import _cv
+
+if TYPE_CHECKING:
+    from .app import Vial
+    from .wrappers import Response
+
+_ACCEPTED = (
+    "a string, bytes, a dict or list for JSON, a Response, an iterator, a WSGI callable, or a"
+    " tuple (body, status), (body, headers) or (body, status, headers)"
+)
+
+
+def to_response(app: Vial, rv: Any) -> Response:
+    """Turn a view's return value into an ``app.response_class``.
+
+    :raises TypeError: naming the endpoint and what it returned.
+    """
+    status = headers = None
+    if isinstance(rv, tuple):
+        rv, status, headers = _unpacked(rv)
+    response, status, headers = _converted(app, rv, status, headers)
+    if status is not None:
+        if isinstance(status, (str, bytes, bytearray)):
+            response.status = status
+        else:
+            response.status_code = status
+    if headers:
+        response.headers.update(headers)
+    return response
+
+
+def _unpacked(rv: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+    if len(rv) == 3:
+        return rv
+    if len(rv) == 2:
+        if isinstance(rv[1], (Headers, dict, tuple, list)):
+            return rv[0], None, rv[1]
+        return rv[0], rv[1], None
+    raise TypeError(
+        f"{_culprit()} returned a tuple of {len(rv)} values. A view returns {_ACCEPTED}."
+    )
+
+
+def _converted(app: Vial, rv: Any, status: Any, headers: Any) -> tuple[Any, Any, Any]:
+    cls = app.response_class
+    if isinstance(rv, cls):
+        return rv, status, headers
+    if isinstance(rv, (str, bytes, bytearray, Iterator, AsyncIterable)):
+        return cls(rv, status=status, headers=headers), None, None  # type: ignore[arg-type]
+    if isinstance(rv, (dict, list)):
+        return app.json.response(rv), status, headers
+    if isinstance(rv, HTTPException):
+        return _of_http_exception(cls, rv), status, headers
+    if isinstance(rv, ResponseBase) or callable(rv):
+        return _forced(cls, rv), status, headers
+    if rv is None:
+        raise TypeError(
+            f"{_culprit()} returned None: it ended without a 'return', or returned the result of"
+            f" a function that has none. A view returns {_ACCEPTED}."
+        )
+    raise TypeError(f"{_culprit()} returned a {type(rv).__name__}. A view returns {_ACCEPTED}.")
+
+
+def _forced(cls: type[Response], rv: Any) -> Any:
+    ctx = _cv.get(None)
+    environ = None if ctx is None else ctx.request.environ
+    try:
+        return cls.force_type(rv, environ)
+    except TypeError as e:
+        raise TypeError(
+            f"{_culprit()} returned a {type(rv).__name__}, which was called as a WSGI application"
+            f" and failed: {e}. A view returns {_ACCEPTED}."
+        ) from e
+
+
+def _of_http_exception(cls: type[Response], error: HTTPException) -> Any:
+    if error.response is not None or type(error).get_response is not HTTPException.get_response:
+        return _forced(cls, error)
+    return cls(error.get_body(), error.code, error.get_headers())
+
+
+def _culprit() -> str:
+    ctx = _cv.get(None)
+    rule = None if ctx is None else ctx.request.url_rule
+    if rule is None:
+        return "A handler"
+    return f"The view function for the endpoint {rule.endpoint!r} (or a hook or error handler)"

@@ -1,0 +1,340 @@
+"""Request and Response: Werkzeug's classes, built as late as possible.
+
+Subclassing keeps ``isinstance`` and every attribute true for the extensions that use them;
+constructors that compute nothing are where the speed comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.datastructures import EnvironHeaders, Headers, MultiDict
+from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.utils import get_content_type
+from werkzeug.wrappers import Request as RequestBase
+from werkzeug.wrappers import Response as ResponseBase
+
+from . import json
+from .bodies import BoundedFormParser, check_fields, input_stream
+from .endpoints import blueprint_names
+from .globals import _cv
+from .lazy import lazy
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from werkzeug.formparser import FormDataParser
+    from werkzeug.routing import Rule
+
+
+def _config(key: str, default: Any) -> Any:
+    ctx = _cv.get(None)
+    return default if ctx is None else ctx.app.config.get(key, default)
+
+
+def _decoded(environ: WSGIEnvironment, key: str) -> str:
+    """A CGI variable as text: PEP 3333 passes its bytes decoded as latin-1."""
+    text: str = environ.get(key) or ""
+    return text if text.isascii() else text.encode("latin-1").decode("utf-8", "replace")
+
+
+def _limit(name: str, key: str) -> Any:
+    """A limit that the config sets and one request may change (Flask 3.1)."""
+
+    def get(self: Request) -> int | None:
+        own = self.__dict__.get(name, _config)
+        if own is not _config:
+            return own  # type: ignore[no-any-return]
+        return _config(key, getattr(RequestBase, name))  # type: ignore[no-any-return]
+
+    def set_(self: Request, value: int | None) -> None:
+        self.__dict__[name] = value
+
+    return property(get, set_, doc=f"The config's ``{key}``, or what was set for this request.")
+
+
+class Request(RequestBase):
+    """What the client sent. Everything is read from ``environ`` when it is asked for."""
+
+    json_module: Any = json
+    form_data_parser_class = BoundedFormParser
+
+    #: The rule that matched; ``None`` where none did.
+    url_rule: Rule | None = None
+    #: The arguments taken from the URL; ``None`` where no rule matched.
+    view_args: dict[str, Any] | None = None
+    #: Why no rule matched; raised when the request is dispatched.
+    routing_exception: HTTPException | None = None
+    shallow = False
+
+    max_content_length = _limit("max_content_length", "MAX_CONTENT_LENGTH")
+    max_form_memory_size = _limit("max_form_memory_size", "MAX_FORM_MEMORY_SIZE")
+    max_form_parts = _limit("max_form_parts", "MAX_FORM_PARTS")
+
+    def __init__(
+        self, environ: WSGIEnvironment, populate_request: bool = True, shallow: bool = False
+    ) -> None:
+        self.environ = environ
+        if shallow:
+            self.shallow = True
+        elif populate_request:
+            environ["werkzeug.request"] = self
+
+    @lazy
+    def method(self) -> str:  # type: ignore[override]
+        return str(self.environ.get("REQUEST_METHOD", "GET")).upper()
+
+    @lazy
+    def scheme(self) -> str:  # type: ignore[override]
+        return str(self.environ.get("wsgi.url_scheme", "http"))
+
+    @lazy
+    def server(self) -> tuple[str, int | None] | None:  # type: ignore[override]
+        name, port = self.environ.get("SERVER_NAME"), self.environ.get("SERVER_PORT")
+        if name is None:
+            return None
+        try:
+            return name, None if port is None else int(port)
+        except ValueError:  # a unix socket has no port
+            return name, None
+
+    @lazy
+    def root_path(self) -> str:  # type: ignore[override]
+        return _decoded(self.environ, "SCRIPT_NAME").rstrip("/")
+
+    @lazy
+    def path(self) -> str:  # type: ignore[override]
+        return "/" + _decoded(self.environ, "PATH_INFO").lstrip("/")
+
+    @lazy
+    def query_string(self) -> bytes:  # type: ignore[override]
+        return str(self.environ.get("QUERY_STRING", "")).encode("latin-1")
+
+    @lazy
+    def headers(self) -> Headers:  # type: ignore[override]
+        return EnvironHeaders(self.environ)
+
+    @lazy
+    def remote_addr(self) -> str | None:  # type: ignore[override]
+        return self.environ.get("REMOTE_ADDR")
+
+    @lazy
+    def args(self) -> MultiDict[str, str]:  # type: ignore[override]
+        """The parameters of the query string; 413 where there are more than
+        ``MAX_FORM_FIELDS``."""
+        check_fields(self.query_string.count(b"&") + 1, _config("MAX_FORM_FIELDS", None))
+        return RequestBase.args.fget(self)  # type: ignore[attr-defined, no-any-return]
+
+    @lazy
+    def stream(self) -> Any:  # type: ignore[override]
+        """The body as a stream that ends where the body ends; see :func:`bodies.input_stream`."""
+        if self.shallow:
+            raise RuntimeError("This request was made with shallow=True: its body is not read.")
+        trust = _config("TRUST_CHUNKED_BODIES", False)
+        return input_stream(self.environ, self.max_content_length, trust)
+
+    @property
+    def endpoint(self) -> str | None:
+        """The endpoint that matched; ``None`` where none did."""
+        rule = self.url_rule
+        return None if rule is None else rule.endpoint  # type: ignore[no-any-return]
+
+    @property
+    def blueprint(self) -> str | None:
+        """The registered name of the blueprint that handles this request, dotted if nested."""
+        names = self.blueprints
+        return names[0] if names else None
+
+    @property
+    def blueprints(self) -> list[str]:
+        """The blueprint that handles this request and those it is nested in, innermost first."""
+        endpoint = self.endpoint
+        return [] if endpoint is None else list(blueprint_names(endpoint))
+
+    def make_form_data_parser(self) -> FormDataParser:
+        parser = super().make_form_data_parser()
+        if isinstance(parser, BoundedFormParser):
+            parser.max_form_fields = _config("MAX_FORM_FIELDS", None)
+        return parser
+
+    def _load_form_data(self) -> None:
+        super()._load_form_data()
+        if self.mimetype != "multipart/form-data" and not self.files and _config("DEBUG", False):
+            from .debughelpers import attach_enctype_error_multidict
+
+            attach_enctype_error_multidict(self)
+
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        """Answer 400 to a body that is not JSON, with the parser's words in debug mode only."""
+        try:
+            return super().on_json_loading_failed(e)
+        except BadRequest as error:
+            if _config("DEBUG", False):
+                raise
+            raise BadRequest() from error
+
+
+_content_types: dict[str, str] = {}
+
+
+def _content_type(mimetype: str) -> str:
+    """The Content-Type of a mimetype: a charset added to text; refused if it breaks the header."""
+    known = _content_types.get(mimetype)
+    if known is not None:
+        return known
+    known = get_content_type(mimetype, "utf-8")
+    if "\n" in known or "\r" in known:
+        raise ValueError(f"Header Content-Type must not contain line breaks: {known!r}")
+    if len(_content_types) < 100:  # a mimetype may come from a user's file name
+        _content_types[mimetype] = known
+    return known
+
+
+_WITHOUT_BODY = frozenset((*range(100, 200), 204, 304))
+_SENDING = ("get_wsgi_response", "get_wsgi_headers", "get_app_iter", "iter_encoded", "close")
+
+
+class Response(ResponseBase):
+    """What the client gets. Status, body and content type are kept as they were given; the
+    ``headers`` object is built when somebody asks for it."""
+
+    default_mimetype: str | None = "text/html"
+    json_module: Any = json
+    autocorrect_location_header = False
+
+    _status = "200 OK"
+    _status_code = 200
+    direct_passthrough = False
+    #: The content type, until ``headers`` is built and holds it.
+    _content_type: str | None = None
+    #: Whether a subclass changed how a response is sent.
+    _overridden = False
+    #: Headers of the app's config, sent unless the response says otherwise.
+    _defaults: tuple[tuple[str, str], ...] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._overridden = any(
+            getattr(cls, name) is not getattr(Response, name) for name in _SENDING
+        )
+
+    def __init__(
+        self,
+        response: Iterable[bytes] | bytes | Iterable[str] | str | None = None,
+        status: int | str | HTTPStatus | None = None,
+        headers: Mapping[str, str | Iterable[str]] | Iterable[tuple[str, str]] | None = None,
+        mimetype: str | None = None,
+        content_type: str | None = None,
+        direct_passthrough: bool = False,
+    ) -> None:
+        # PERF: benchmarks/dispatch.py, hello: nothing here builds an object but the body's list.
+        if isinstance(response, str):
+            self.response: Any = [response.encode()]
+        elif isinstance(response, (bytes, bytearray)):
+            self.response = [response]
+        else:
+            self.response = [] if response is None else response
+        if status is not None:
+            self.status = status
+        elif self.default_status != 200:
+            self.status = self.default_status
+        if direct_passthrough:
+            self.direct_passthrough = True
+        if content_type is not None:
+            if "\n" in content_type or "\r" in content_type:
+                raise ValueError(
+                    f"Header Content-Type must not contain line breaks: {content_type!r}"
+                )
+            self._content_type = content_type
+        elif mimetype is not None:
+            self._content_type = _content_type(mimetype)
+        if headers is not None:
+            self._set_headers(headers, isinstance(response, (str, bytes, bytearray)))
+
+    def _set_headers(self, headers: Any, sized: bool) -> None:
+        given = headers if isinstance(headers, Headers) else Headers(headers)
+        if self._content_type is not None:
+            given["Content-Type"] = self._content_type
+        elif self.default_mimetype is not None and "Content-Type" not in given:
+            given["Content-Type"] = _content_type(self.default_mimetype)
+        if sized and self.automatically_set_content_length:
+            given["Content-Length"] = str(len(self.response[0]))
+        self.headers = given
+
+    @lazy
+    def headers(self) -> Headers:  # type: ignore[override]
+        """The headers as a mutable :class:`~werkzeug.datastructures.Headers`."""
+        headers = Headers(self._header_list())
+        self._defaults = ()
+        return headers
+
+    def _header_list(self) -> list[tuple[str, str]]:
+        content_type = self._content_type
+        if content_type is None and self.default_mimetype is not None:
+            content_type = _content_type(self.default_mimetype)
+        headers = [] if content_type is None else [("Content-Type", content_type)]
+        body = self.response
+        if type(body) is list and len(body) == 1 and self.automatically_set_content_length:
+            headers.append(("Content-Length", str(len(body[0]))))
+        headers += self._defaults
+        return headers
+
+    @lazy
+    def _on_close(self) -> list[Any]:  # type: ignore[override]
+        return []
+
+    def set_data(self, value: bytes | str) -> None:
+        """Replace the body by text (sent as UTF-8) or bytes."""
+        body = value.encode() if isinstance(value, str) else value
+        self.response = [body]
+        if "headers" in self.__dict__ and self.automatically_set_content_length:
+            self.headers["Content-Length"] = str(len(body))
+
+    data = property(ResponseBase.get_data, set_data, doc="The body as bytes; may be assigned.")
+
+    def set_defaults(self, defaults: tuple[tuple[str, str], ...]) -> None:
+        """Add headers that the app sends with every response; what the response says wins."""
+        if "headers" not in self.__dict__:
+            self._defaults = defaults
+            return
+        for name, value in defaults:
+            self.headers.setdefault(name, value)
+
+    @property
+    def max_cookie_size(self) -> int:  # type: ignore[override]
+        """The config's ``MAX_COOKIE_SIZE`` in bytes; a larger cookie is warned of."""
+        return _config("MAX_COOKIE_SIZE", ResponseBase.max_cookie_size)  # type: ignore[no-any-return]
+
+    def iter_encoded(self) -> Iterator[bytes]:
+        """The body as bytes. An async body is waited for on the process's long-lived loop."""
+        body = self.response
+        if not hasattr(body, "__aiter__"):
+            return super().iter_encoded()
+        from .concurrency import blocking
+
+        return (item.encode() if isinstance(item, str) else item for item in blocking(body))
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a WSGI request."""
+        body = self.plain_body()
+        if body is None or environ["REQUEST_METHOD"] == "HEAD":
+            return super().__call__(environ, start_response)
+        start_response(self._status, self._header_list())
+        return [body]
+
+    def plain_body(self) -> bytes | None:
+        """The body, where status, type and body are all there is; what a gateway may send as it
+        is. ``None`` where Werkzeug has work to do: headers were touched, a stream, a hook."""
+        body = self.response
+        if (
+            self._overridden
+            or type(body) is not list
+            or len(body) != 1
+            or type(body[0]) is not bytes
+            or "headers" in self.__dict__
+            or "_on_close" in self.__dict__
+            or self._status_code in _WITHOUT_BODY
+        ):
+            return None
+        return body[0]
