@@ -179,13 +179,25 @@ def reachable(start: str, edges: Mapping[str, set[str]]) -> set[str]:
 
 
 def late_imports(modules: Mapping[str, Module]) -> dict[str, set[str]]:
-    """What each module imports inside its functions: modules, of the package or of others."""
+    """What each module imports only when a function runs: modules, of the package or of others."""
     found: dict[str, set[str]] = {}
     for name, module in modules.items():
-        for target, _, late in module.imports:
-            if late:
-                found.setdefault(name, set()).add(resolve(target, modules))
+        targets = {resolve(target, modules) for target, _, late in module.imports if late}
+        targets |= imports_by_call(module)
+        if targets:
+            found[name] = targets
     return found
+
+
+def imports_by_call(module: Module) -> set[str]:
+    """Modules named in `import_module("...")` or in the package's own `late("...", name)`."""
+    calls = (n for n in ast.walk(module.tree) if isinstance(n, ast.Call) and n.args)
+    return {
+        call.args[0].value
+        for call in calls
+        if ast.unparse(call.func).endswith(("import_module", "__import__", "late"))
+        and isinstance(call.args[0], ast.Constant)
+    }
 
 
 def function_sizes(modules: Iterable[Module]) -> list[tuple[int, str]]:
