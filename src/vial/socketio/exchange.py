@@ -1,0 +1,256 @@
+"""One request to the Socket.IO path, from an ASGI or a WSGI server.
+
+Also the two middlewares that :meth:`SocketIO.init_app` puts around ``app.asgi_app`` and
+``app.wsgi_app``: they take the requests under the Socket.IO path and pass all others on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from http import HTTPStatus
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from ..concurrency import run_in_pool
+
+if TYPE_CHECKING:
+    from .protocol import Server
+
+Environ: TypeAlias = dict[str, Any]
+Scope: TypeAlias = dict[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
+Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+WSGIApp: TypeAlias = Callable[..., Iterable[bytes]]
+HeaderList: TypeAlias = list[tuple[str, str]]
+
+_SCHEMES = {"ws": "http", "wss": "https"}
+
+
+class TooLarge(Exception):
+    """A body is over the limit."""
+
+
+class Exchange(Protocol):
+    """What the engine needs of a server: the request, a way to answer, a WebSocket if it is one."""
+
+    environ: Environ
+    can_upgrade: bool
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body, or :class:`TooLarge` before more than ``limit`` bytes are kept; one
+        that was cut short is an :class:`OSError`."""
+        ...
+
+    async def reply(self, status: int, headers: HeaderList, body: bytes) -> None: ...
+
+    async def gone(self) -> None:
+        """Return when the client has left."""
+
+    async def accept(self) -> None: ...
+    async def receive(self) -> str | bytes: ...
+    async def send(self, frame: str | bytes) -> None: ...
+    async def close(self, code: int) -> None: ...
+
+
+class AsgiExchange:
+    """A request or WebSocket of an ASGI server (ASGI 3.0, HTTP & WebSocket 2.4)."""
+
+    can_upgrade = True
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.environ = environ_of(scope)
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+
+    async def read(self, limit: int) -> bytes:
+        if int(self.environ.get("CONTENT_LENGTH") or 0) > limit:
+            raise TooLarge
+        body = bytearray()
+        more = True
+        while more:
+            event = await self._receive()
+            if event["type"] != "http.request":
+                raise OSError("the client left in the middle of its request")
+            body += event.get("body", b"")
+            if len(body) > limit:
+                raise TooLarge
+            more = event.get("more_body", False)
+        return bytes(body)
+
+    async def reply(self, status: int, headers: HeaderList, body: bytes) -> None:
+        if self._scope["type"] == "websocket":
+            await self._refuse(status, headers, body)
+            return
+        await self._answer("http.response", status, headers, body)
+
+    async def _refuse(self, status: int, headers: HeaderList, body: bytes) -> None:
+        await self._receive()  # websocket.connect
+        if "websocket.http.response" in (self._scope.get("extensions") or {}):
+            await self._answer("websocket.http.response", status, headers, body)
+        else:
+            await self._send({"type": "websocket.close"})  # servers make it a 403
+
+    async def _answer(self, kind: str, status: int, headers: HeaderList, body: bytes) -> None:
+        headers = [*headers, ("Content-Length", str(len(body)))]
+        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        await self._send({"type": f"{kind}.start", "status": status, "headers": raw})
+        await self._send({"type": f"{kind}.body", "body": body})
+
+    async def gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def accept(self) -> None:
+        await self._receive()  # websocket.connect
+        await self._send({"type": "websocket.accept"})
+
+    async def receive(self) -> str | bytes:
+        event = await self._receive()
+        if event["type"] != "websocket.receive":
+            raise OSError("the WebSocket is closed")
+        data: str | bytes | None = event.get("bytes")
+        return event.get("text") or "" if data is None else data
+
+    async def send(self, frame: str | bytes) -> None:
+        key = "text" if isinstance(frame, str) else "bytes"
+        await self._send({"type": "websocket.send", key: frame})
+
+    async def close(self, code: int) -> None:
+        await self._send({"type": "websocket.close", "code": code})
+
+
+class WsgiExchange:
+    """A request of a WSGI server, whose thread waits for the answer. There are no WebSockets."""
+
+    can_upgrade = False
+
+    def __init__(self, environ: Environ) -> None:
+        self._input = environ["wsgi.input"]
+        # The environ outlives the request: as the client's, for its events.
+        self.environ = {**environ, "wsgi.input": BytesIO()}
+        self.environ.pop("HTTP_UPGRADE", None)
+        self.answer: tuple[int, HeaderList, bytes] = (500, [], b"")
+
+    async def read(self, limit: int) -> bytes:
+        length = int(self.environ.get("CONTENT_LENGTH") or 0)
+        if length > limit:
+            raise TooLarge
+        body: bytes = await run_in_pool(self._input.read, length)
+        if len(body) != length:
+            raise OSError("the body is shorter than its Content-Length")
+        return body
+
+    async def reply(self, status: int, headers: HeaderList, body: bytes) -> None:
+        self.answer = (status, [*headers, ("Content-Length", str(len(body)))], body)
+
+    async def gone(self) -> None:
+        await asyncio.Event().wait()  # WSGI does not tell
+
+    async def accept(self) -> None:
+        raise OSError("WSGI has no WebSockets")
+
+    async def receive(self) -> str | bytes:
+        raise OSError("WSGI has no WebSockets")
+
+    async def send(self, frame: str | bytes) -> None:
+        raise OSError("WSGI has no WebSockets")
+
+    async def close(self, code: int) -> None:
+        raise OSError("WSGI has no WebSockets")
+
+
+def environ_of(scope: Scope) -> Environ:
+    """The WSGI environ (PEP 3333) of an ASGI scope, for ``app.request_context()``."""
+    server = scope.get("server") or ("localhost", 80)
+    client = scope.get("client") or ("", 0)
+    root = scope.get("root_path", "")
+    environ = {
+        "REQUEST_METHOD": scope.get("method", "GET"),
+        "SCRIPT_NAME": _latin(root),
+        "PATH_INFO": _latin(_path(scope)),
+        "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": str(server[1] or 0),
+        "SERVER_PROTOCOL": f"HTTP/{scope.get('http_version', '1.1')}",
+        "REMOTE_ADDR": client[0],
+        "REMOTE_PORT": str(client[1]),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": _SCHEMES.get(scope["scheme"], scope["scheme"]),
+        "wsgi.input": BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope["headers"]:
+        if b"_" not in name:  # it would pass for the header with a hyphen
+            _add_header(environ, name.decode("latin-1").upper().replace("-", "_"), value)
+    # Only the server knows whether this is a WebSocket: over HTTP/2 no header says it.
+    environ.pop("HTTP_UPGRADE", None)
+    if scope["type"] == "websocket":
+        environ.update(HTTP_UPGRADE="websocket", HTTP_CONNECTION="upgrade")
+    return environ
+
+
+def _add_header(environ: Environ, name: str, value: bytes) -> None:
+    key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+    text = value.decode("latin-1")
+    if key in environ:
+        # RFC 9113, 8.2.3: HTTP/2 may split a cookie.
+        text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
+    environ[key] = text
+
+
+def _latin(text: str) -> str:
+    return text.encode().decode("latin-1")
+
+
+def _path(scope: Scope) -> str:
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    # ASGI's path includes the root path; some servers leave it out.
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+class AsgiMiddleware:
+    """Wraps ``app.asgi_app``."""
+
+    def __init__(self, server: Server, app: ASGIApp, path: str) -> None:
+        self._server = server
+        self._app = app
+        self._prefix = f"/{path}/"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            self._server.settle()
+        elif f"{_path(scope)}/".startswith(self._prefix):
+            self._server.settle()
+            await self._server.handle_request(AsgiExchange(scope, receive, send))
+            return
+        await self._app(scope, receive, send)
+
+
+class WsgiMiddleware:
+    """Wraps ``app.wsgi_app``: long polling, on the process's long-lived loop."""
+
+    def __init__(self, server: Server, app: WSGIApp, path: str) -> None:
+        self._server = server
+        self._app = app
+        self._prefix = f"/{path}/"
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if not f"{environ.get('PATH_INFO', '')}/".startswith(self._prefix):
+            return self._app(environ, start_response)
+        exchange = WsgiExchange(environ)
+        self._server.home.run(self._serve(exchange))
+        status, headers, body = exchange.answer
+        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+        return [body]
+
+    async def _serve(self, exchange: WsgiExchange) -> None:
+        self._server.settle()
+        await self._server.handle_request(exchange)
