@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial, update_wrapper
 from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -25,11 +26,11 @@ from .responses import to_response
 from .routing import Builder, Matcher
 from .sansio.app import App
 from .sansio.scaffold import _sentinel
-from .signals import appcontext_tearing_down, request_tearing_down
+from .signals import appcontext_tearing_down, request_started, request_tearing_down
 from .wrappers import Request, Response
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
     from jinja2 import Environment
 
     from .testing import FlaskClient, FlaskCliRunner
@@ -109,8 +110,8 @@ class Vial(App):
         def view(**view_args: Any) -> Response:
             return self.make_default_options_response()
 
-        on_loop = plan.on_loop and plan.on_loop._replace(view=plan.on_loop.lane(view))
-        return plan._replace(view=view, on_loop=on_loop)
+        on_loop = plan.on_loop and replace(plan.on_loop, view=plan.on_loop.lane(view))
+        return replace(plan, view=view, on_loop=on_loop)
 
     def _trusts_host(self) -> bool:
         own_adapter = (
@@ -144,9 +145,8 @@ class Vial(App):
             return self.wsgi_app(scope, receive)
         return partial(self.asgi_app, scope)
 
-    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The WSGI entrance; wrap it for middleware: ``app.wsgi_app = Middleware(app.wsgi_app)``."""
-        return wsgi.handle(self, environ, start_response)
+    #: The WSGI entrance. Wrap it for middleware: ``app.wsgi_app = Middleware(app.wsgi_app)``.
+    wsgi_app = wsgi.handle
 
     def asgi_app(self, scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
         """The ASGI entrance; wrap it for middleware: ``app.asgi_app = Middleware(app.asgi_app)``."""
@@ -226,7 +226,8 @@ class Vial(App):
         """Handle the current request, HTTP errors and handled exceptions included."""
         ctx = self._ctx()
         try:
-            flow.started(self)
+            if request_started.receivers:
+                request_started.send(self, _async_wrapper=self.ensure_sync)
             rv = self.preprocess_request()
             if rv is None:
                 rv = self.dispatch_request()
@@ -241,7 +242,7 @@ class Vial(App):
 
     def dispatch_request(self) -> Any:
         """Call the view of the current request and return what it returns."""
-        return flow.drive(flow.dispatch(self._ctx()))
+        return flow.dispatch(self._ctx())
 
     def raise_routing_exception(self, request: Request) -> NoReturn:
         """Raise why no rule matched; in debug mode explain a redirect that would lose a form."""

@@ -162,7 +162,8 @@ class RequestContext(AppContext):
     url_rule: Rule | None = None
     routing_exception: Exception | None = None
     flashes: list[tuple[str, str]] | None = None
-    _after_request_functions: list[vt.AfterRequestCallable[Any]] | None = None
+    #: What after_this_request() was given.
+    after_functions: tuple[vt.AfterRequestCallable[Any], ...] = ()
     _outer: AppContext | None = None
     #: How many streams of stream_with_context() still read, and whether only they do.
     _streams: int = 0
@@ -227,7 +228,7 @@ class RequestContext(AppContext):
         if not path.isascii():
             # PEP 3333: the bytes of the path, decoded as latin-1.
             path = path.encode("latin-1").decode("utf-8", "replace")
-        self._match(path, environ.get("REQUEST_METHOD", "GET"))
+        self._match(path, environ["REQUEST_METHOD"])
 
     def _match(self, path: str, method: str) -> None:
         app = self.app
@@ -292,9 +293,7 @@ class RequestContext(AppContext):
 def after_this_request(f: vt.AfterRequestCallable[Any]) -> vt.AfterRequestCallable[Any]:
     """Call ``f(response)`` after the current request; it returns the response to send."""
     ctx = _request_ctx_for("after_this_request")
-    if ctx._after_request_functions is None:
-        ctx._after_request_functions = []
-    ctx._after_request_functions.append(f)
+    ctx.after_functions = (*ctx.after_functions, f)
     return f
 
 

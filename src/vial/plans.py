@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial, update_wrapper
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,9 @@ STEPS = (
 )
 
 
+_NOSNIFF = (("X-Content-Type-Options", "nosniff"),)
+
+
 def overrides_steps(app: Vial, base: type) -> bool:
     """Whether the app has a step of its own, in its class or set on the instance."""
     return any(
@@ -44,15 +48,16 @@ def overrides_steps(app: Vial, base: type) -> bool:
 def make_plan(app: Vial, endpoint: str | None, base: type) -> Plan:
     """The plan of an endpoint; with ``None`` that of requests that match no rule."""
     plan = _collect(app, endpoint)
-    plan = plan._replace(
+    plan = replace(
+        plan,
         compatible=overrides_steps(app, base),
         opens_session=not isinstance(app.session_interface, SecureCookieSessionInterface),
     )
     every = (plan.view, *plan.before, *plan.after, *plan.teardown, *plan.app_teardown)
     if plan.compatible or not any(map(is_async, every)):
         return _for_lane(plan, app.ensure_sync)
-    on_loop = _for_lane(plan, awaitable)._replace(is_async=True)
-    return _for_lane(plan, app.ensure_sync)._replace(on_loop=on_loop)
+    on_loop = replace(_for_lane(plan, awaitable), is_async=True)
+    return replace(_for_lane(plan, app.ensure_sync), on_loop=on_loop)
 
 
 def _collect(app: Vial, endpoint: str | None) -> Plan:
@@ -68,6 +73,7 @@ def _collect(app: Vial, endpoint: str | None) -> Plan:
         teardown=_of(app.teardown_request_funcs, inside_out, reverse=True),
         app_teardown=tuple(reversed(app.teardown_appcontext_funcs)),
         lane=app.ensure_sync,
+        headers=_NOSNIFF if app.config.get("NOSNIFF") else (),
     )
 
 
@@ -94,7 +100,8 @@ def _missing_view(endpoint: str, **view_args: Any) -> Any:
 
 
 def _for_lane(plan: Plan, lane: Callable[[Function], Function]) -> Plan:
-    return plan._replace(
+    return replace(
+        plan,
         view=lane(plan.view),
         before=tuple(map(lane, plan.before)),
         after=tuple(map(lane, plan.after)),

@@ -175,7 +175,7 @@ class Request(RequestBase):
             raise BadRequest() from error
 
 
-_content_types: dict[str, str] = {}
+_content_types: dict[str | None, str] = {}
 
 
 def _content_type(mimetype: str) -> str:
@@ -215,9 +215,8 @@ class Response(ResponseBase):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._overridden = any(
-            getattr(cls, name) is not getattr(Response, name) for name in _SENDING
-        )
+        own = any(getattr(cls, name) is not getattr(Response, name) for name in _SENDING)
+        cls._overridden = own or not cls.automatically_set_content_length
 
     def __init__(
         self,
@@ -229,8 +228,9 @@ class Response(ResponseBase):
         direct_passthrough: bool = False,
     ) -> None:
         # PERF: benchmarks/dispatch.py, hello: nothing here builds an object but the body's list.
+        self.response: Any
         if isinstance(response, str):
-            self.response: Any = [response.encode()]
+            self.response = [response.encode()]
         elif isinstance(response, (bytes, bytearray)):
             self.response = [response]
         else:
@@ -317,15 +317,16 @@ class Response(ResponseBase):
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a WSGI request."""
-        body = self.plain_body()
-        if body is None or environ["REQUEST_METHOD"] == "HEAD":
+        plain = self.plain()
+        if plain is None or environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
-        start_response(self._status, self._header_list())
-        return [body]
+        start_response(self._status, plain[0])
+        return [plain[1]]
 
-    def plain_body(self) -> bytes | None:
-        """The body, where status, type and body are all there is; what a gateway may send as it
-        is. ``None`` where Werkzeug has work to do: headers were touched, a stream, a hook."""
+    def plain(self) -> tuple[list[tuple[str, str]], bytes] | None:
+        """Headers and body, where a status, a type and a body are all there is: a gateway may send
+        them as they are. ``None`` where Werkzeug has work to do: headers were touched, a stream,
+        something to close."""
         body = self.response
         if (
             self._overridden
@@ -337,4 +338,8 @@ class Response(ResponseBase):
             or self._status_code in _WITHOUT_BODY
         ):
             return None
-        return body[0]
+        content_type = self._content_type or _content_types.get(self.default_mimetype)
+        if content_type is None:
+            return self._header_list(), body[0]
+        length = ("Content-Length", str(len(body[0])))
+        return [("Content-Type", content_type), length, *self._defaults], body[0]

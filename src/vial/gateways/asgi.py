@@ -86,10 +86,10 @@ def _run_sync(ctx: ScopeContext) -> Response:
 async def _respond(
     ctx: ScopeContext, response: Response, method: str, receive: Receive, send: Send
 ) -> None:
-    body = response.plain_body() if isinstance(response, Response) else None
-    if body is not None:
-        await send(_start(response.status_code, response._header_list()))
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
+    plain = response.plain() if isinstance(response, Response) else None
+    if plain is not None:
+        await send(_start(response.status_code, plain[0]))
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else plain[1]})
         return
     headers = response.get_wsgi_headers(ctx.environ).to_wsgi_list()
     try:
