@@ -133,14 +133,14 @@ def _query(names: set[str], values: dict[str, Any]) -> str | None:
     for name, value in values.items():
         if name not in names:
             text = str(value) if type(value) is int else value
-            if type(text) is not str or not _is_safe(text) or not _is_safe(name):
+            if not (_is_safe(text) and _is_safe(name)):
                 return None
             query += f"{'&' if query else '?'}{name}={text}"
     return query
 
 
-def _is_safe(text: str) -> bool:
-    return text.isascii() and text.replace("_", "").isalnum()
+def _is_safe(text: Any) -> bool:
+    return type(text) is str and text.isascii() and text.replace("_", "").isalnum()
 
 
 def _to_url(converter: BaseConverter) -> Callable[[Any], str]:
@@ -150,6 +150,6 @@ def _to_url(converter: BaseConverter) -> Callable[[Any], str]:
         return own
 
     def quoted(value: Any) -> str:
-        return value if type(value) is str and _is_safe(value) else own(value)
+        return value if _is_safe(value) else own(value)
 
     return quoted
