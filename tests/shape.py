@@ -46,18 +46,24 @@ class Module:
     @cached_property
     def doc_lines(self) -> set[int]:
         """Lines of docstrings, and lines with nothing but a comment."""
-        return docstring_lines(self.tree) | (self._lines({tokenize.COMMENT}) - self.code_lines)
+        comments = self._token_lines.get(tokenize.COMMENT, set())
+        return docstring_lines(self.tree) | (comments - self.code_lines)
 
     @cached_property
     def code_lines(self) -> set[int]:
         """Lines that hold at least one token of code."""
-        kinds = {kind for kind in tokenize.tok_name if kind < tokenize.N_TOKENS} - NOT_CODE
-        return self._lines(kinds) - docstring_lines(self.tree)
+        kinds = self._token_lines.keys() - NOT_CODE
+        lines = set().union(*(self._token_lines[kind] for kind in kinds))
+        return lines - docstring_lines(self.tree)
 
-    def _lines(self, kinds: set[int]) -> set[int]:
-        tokens = tokenize.generate_tokens(io.StringIO(self.source).readline)
-        found = (range(t.start[0], t.end[0] + 1) for t in tokens if t.type in kinds)
-        return {line for lines in found for line in lines}
+    @cached_property
+    def _token_lines(self) -> dict[int, set[int]]:
+        """The lines that tokens of each kind are on."""
+        found: dict[int, set[int]] = {}
+        for token in tokenize.generate_tokens(io.StringIO(self.source).readline):
+            lines = range(token.start[0], token.end[0] + 1)
+            found.setdefault(token.type, set()).update(lines)
+        return found
 
     @property
     def line_count(self) -> int:
