@@ -20,6 +20,7 @@ from werkzeug.routing import (
 )
 
 from vial.routing import Map, Matcher
+from vial.routing.tree import DEEPEST
 
 
 def unasked() -> MapAdapter:
@@ -303,6 +304,16 @@ def test_a_subdomain_pattern_that_fits_the_default_is_left_to_the_adapter() -> N
     asked = Asked(url_map)
     found, args = Matcher(url_map, trust_host=True).match("/a", "GET", asked)
     assert (found.rule, args, asked.count) == ("/a", {"user": "www"}, 1)
+
+
+def test_a_map_with_a_rule_of_very_many_parts_is_left_to_the_adapter() -> None:
+    names = [f"<x{i}>" for i in range(DEEPEST)]
+    match = matching(rule("/" + "/".join(names[2:])))
+    assert len(match("/a" * (DEEPEST - 2))[1]) == DEEPEST - 2
+    url_map = Map([rule("/" + "/".join(names))])
+    asked = Asked(url_map)
+    args = Matcher(url_map, trust_host=True).match("/a" * DEEPEST, "GET", asked)[1]
+    assert (len(args), asked.count) == (DEEPEST, 1)
 
 
 # Costs, as counts

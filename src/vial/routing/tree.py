@@ -14,7 +14,7 @@ from typing import Any
 from werkzeug.routing import BaseConverter, Map, Rule, ValidationError
 from werkzeug.routing.converters import IntegerConverter
 from werkzeug.routing.matcher import State, StateMachineMatcher
-from werkzeug.routing.rules import RulePart
+from werkzeug.routing.rules import RulePart, Weighting
 
 Convert = Callable[[str], Any]
 Texts = Callable[[re.Match[str]], Sequence[str]]
@@ -28,9 +28,18 @@ OTHER = "other"
 #: Prefix of a table key for WebSocket rules. Lower case for the same reason.
 WEBSOCKET = "ws "
 
+#: A map with a rule of more parts is left to Werkzeug: two calls deep for each, a request would
+#: come near the interpreter's recursion limit where Werkzeug does not.
+DEEPEST = 100
+
+_GROUP = "__werkzeug_"
+_EMPTY = RulePart(
+    content=r"\Z", final=False, static=False, suffixed=False, weight=Weighting(0, [], 0, [])
+)
+
 # The two patterns that nearly all rules consist of, answered by str methods: `\d` in a str
 # pattern and str.isdecimal both mean Unicode category Nd.
-# PERF: benchmarks/dispatch.py, `<int:id>`: 40 ns instead of 250 for re.Pattern.match and group.
+# PERF: benchmarks/dispatch.py, `<int:id>`: 30 ns instead of 200 for re.Pattern.match and group.
 _SIMPLE: dict[str, Callable[[str], Any]] = {
     r"(?P<__werkzeug_0>[^/]{1,})\Z": len,
     r"(?P<__werkzeug_0>\d+)\Z": str.isdecimal,
@@ -62,7 +71,7 @@ class Leaf:
     def arguments(self, values: list[str]) -> dict[str, Any]:
         """Convert the texts of the path; a ``ValidationError`` means that nothing matches."""
         args: dict[str, Any] = {}
-        for i, name, convert in self.converters:  # PERF: zip(names, values) is twice as slow
+        for i, name, convert in self.converters:
             args[name] = values[i] if convert is None else convert(values[i])
         if self.defaults:
             args.update(self.defaults)
@@ -168,7 +177,7 @@ class Tree:
     """The rules that a request for the map's default domain can reach.
 
     ``root`` is ``None`` when the map has something that only Werkzeug can decide: host matching,
-    or a subdomain pattern that also fits the default subdomain.
+    a subdomain pattern that also fits the default subdomain, or a rule of over ``DEEPEST`` parts.
     """
 
     def __init__(self, url_map: Map):
@@ -216,12 +225,10 @@ class Tree:
         return Leaf(rule, before, ask, self._providers.get(id(rule), []))
 
 
-_GROUP = "__werkzeug_"
-_EMPTY = RulePart(content=r"\Z", final=False, static=False, suffixed=False, weight=None)  # type: ignore[arg-type]
-
-
 def _default_domain(url_map: Map) -> State | None:
     if url_map.host_matching or type(url_map._matcher) is not StateMachineMatcher:
+        return None
+    if any(len(rule._parts) > DEEPEST for rule in url_map.iter_rules()):
         return None
     domain = url_map.default_subdomain or ""
     root = url_map._matcher._root
