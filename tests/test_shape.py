@@ -23,7 +23,7 @@ import vial
 LAYERS = [
     "typing signals config logging bodies callables defaults endpoints late lazy packages watched",
     "routing",
-    "wrappers ctx globals flow concurrency json",
+    "wrappers ctx globals flow driver teardown concurrency json",
     "gateways",
     "sansio app blueprints plans responses sessions templating rendering streaming"
     " views helpers websocket debughelpers",
@@ -52,7 +52,7 @@ LATE_IMPORTS: dict[str, set[str]] = {
 }
 
 # What runs for every request, where nothing may be inspected or compiled.
-REQUEST_PATH = ("wrappers", "ctx", "globals", "flow", "gateways", "routing.matcher", "routing.tree")
+REQUEST_PATH = ("wrappers", "ctx", "globals", "flow", "driver", "gateways", "routing.matcher", "routing.tree")
 SETUP = {"vial.routing.tree __init__"}  # functions of those modules that run only at setup
 BANNED_PER_REQUEST = ("inspect.*", "iscoroutinefunction", "isawaitable", "signature", "re.compile")
 

@@ -19,6 +19,7 @@ from werkzeug.sansio.utils import get_host
 from . import defaults, flow, helpers
 from .callables import is_async
 from .ctx import AppContext, RequestContext
+from .driver import drive
 from .gateways import wsgi
 from .globals import _current_request_ctx, g
 from .plans import STEPS, make_plan
@@ -27,6 +28,7 @@ from .routing import Builder, Matcher
 from .sansio.app import App
 from .sansio.scaffold import _sentinel
 from .signals import appcontext_tearing_down, request_started, request_tearing_down
+from .teardown import tear_down
 from .wrappers import Request, Response
 
 if TYPE_CHECKING:
@@ -112,6 +114,9 @@ class Vial(App):
 
         on_loop = plan.on_loop and replace(plan.on_loop, view=plan.on_loop.lane(view))
         return replace(plan, view=view, on_loop=on_loop)
+
+    def _start(self) -> None:
+        self._got_first_request = True
 
     def _trusts_host(self) -> bool:
         own_adapter = (
@@ -238,7 +243,7 @@ class Vial(App):
 
     def preprocess_request(self) -> Any:
         """Run URL value preprocessors and before functions; a value answers the request."""
-        return flow.drive(flow.preprocess(self._ctx()))
+        return drive(flow.preprocess(self._ctx()))
 
     def dispatch_request(self) -> Any:
         """Call the view of the current request and return what it returns."""
@@ -261,34 +266,34 @@ class Vial(App):
 
     def handle_http_exception(self, e: HTTPException) -> Any:
         """What the handlers make of an HTTP error; the error itself where there is none."""
-        return flow.drive(flow.http_exception(self._ctx(), e))
+        return drive(flow.http_exception(self._ctx(), e))
 
     def handle_user_exception(self, e: Exception) -> Any:
         """What the handlers make of an exception; raised again where there is none for it."""
-        return flow.drive(flow.user_exception(self._ctx(), e))
+        return drive(flow.user_exception(self._ctx(), e))
 
     def handle_exception(self, e: Exception) -> Response:
         """Answer 500 to an exception that nothing handled, or raise it
         (``PROPAGATE_EXCEPTIONS``)."""
-        return flow.drive(flow.unhandled(self._ctx(), e))
+        return drive(flow.unhandled(self._ctx(), e))
 
     def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Response:
         """Make the response and run what comes after the view."""
-        return flow.drive(flow.finalize(self._ctx(), rv, from_error_handler))
+        return drive(flow.finalize(self._ctx(), rv, from_error_handler))
 
     def process_response(self, response: Response) -> Response:
         """Run the after functions and save the session."""
-        return flow.drive(flow.process(self._ctx(), response))
+        return drive(flow.process(self._ctx(), response))
 
     def do_teardown_request(self, exc: Any = _sentinel) -> None:
         """Run the teardown functions of the current request."""
         functions = self._ctx().plan.teardown
-        flow.drive(flow.tear_down(self, functions, request_tearing_down, _error(exc)))
+        drive(tear_down(self, functions, request_tearing_down, _error(exc)))
 
     def do_teardown_appcontext(self, exc: Any = _sentinel) -> None:
         """Run the teardown functions of the current app context."""
         functions = tuple(map(self.ensure_sync, reversed(self.teardown_appcontext_funcs)))
-        flow.drive(flow.tear_down(self, functions, appcontext_tearing_down, _error(exc)))
+        drive(tear_down(self, functions, appcontext_tearing_down, _error(exc)))
 
     def _ctx(self) -> RequestContext:
         return _current_request_ctx()

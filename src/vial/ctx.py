@@ -15,10 +15,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .callables import is_async
-from .flow import drive, leave
+from .driver import drive
 from .globals import _cv, no_request_context
 from .lazy import lazy
 from .signals import appcontext_popped, appcontext_pushed
+from .teardown import leave
 
 if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter, Rule

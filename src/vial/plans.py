@@ -48,9 +48,11 @@ def overrides_steps(app: Vial, base: type) -> bool:
 def make_plan(app: Vial, endpoint: str | None, base: type) -> Plan:
     """The plan of an endpoint; with ``None`` that of requests that match no rule."""
     plan = _collect(app, endpoint)
+    compatible = overrides_steps(app, base)
     plan = replace(
         plan,
-        compatible=overrides_steps(app, base),
+        compatible=compatible,
+        tears_down=bool(compatible or plan.teardown or plan.app_teardown),
         opens_session=not isinstance(app.session_interface, SecureCookieSessionInterface),
     )
     every = (plan.view, *plan.before, *plan.after, *plan.teardown, *plan.app_teardown)
@@ -72,6 +74,7 @@ def _collect(app: Vial, endpoint: str | None) -> Plan:
         after=_of(app.after_request_funcs, inside_out, reverse=True),
         teardown=_of(app.teardown_request_funcs, inside_out, reverse=True),
         app_teardown=tuple(reversed(app.teardown_appcontext_funcs)),
+        tears_down=True,
         lane=app.ensure_sync,
         headers=_NOSNIFF if app.config.get("NOSNIFF") else (),
     )

@@ -7,8 +7,9 @@ from functools import update_wrapper
 from typing import Any
 
 from .ctx import RequestContext, _request_ctx_for
-from .flow import close, drive
+from .driver import drive
 from .globals import _cv
+from .teardown import close
 
 
 def stream_with_context(generator_or_function: Any) -> Any:

@@ -8,7 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ..concurrency import run_in_pool
 from ..ctx import RequestContext
-from ..flow import drive, run
+from ..driver import drive
+from ..flow import run
 from ..globals import _cv
 from ..lazy import lazy
 from ..wrappers import Response

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..ctx import RequestContext
-from ..flow import drive, run
+from ..driver import drive
+from ..flow import run
 from ..globals import _cv
 
 if TYPE_CHECKING:
