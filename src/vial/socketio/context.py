@@ -15,8 +15,9 @@ from socketio.exceptions import ConnectionRefusedError  # type: ignore[import-un
 
 from ..callables import is_async
 from ..concurrency import run_in_pool
-from ..flow import drive
+from ..driver import drive
 from ..sessions import SessionMixin
+from ..teardown import close
 
 if TYPE_CHECKING:
     from ..ctx import RequestContext
@@ -103,20 +104,44 @@ async def run_event(socketio: SocketIO, event: Event) -> Any:
 async def _perform(
     socketio: SocketIO, event: Event, environ: Environ, connection: Connection
 ) -> Any:
-    with socketio.async_server.app.request_context(environ) as ctx:
+    ctx = socketio.async_server.app.request_context(environ)
+    ctx.push()
+    error: BaseException | None = None
+    try:
         about = {"message": event.message, "args": event.args}
         vars(ctx.request).update(sid=event.sid, namespace=event.namespace, event=about)
         if socketio.manage_session:
             ctx.session = _forked(connection, ctx)
-        try:
-            result = event.handler.call(event)
-            if event.handler.is_async:
-                result = await result
-        except Exception as e:
-            result = await _recovered(socketio, event, e)
+        result = await _result(socketio, event)
         if not socketio.manage_session:
             _save_session(ctx)
         return result
+    except BaseException as e:
+        error = e
+        raise
+    finally:
+        await _leave(ctx, error, event.handler.is_async)
+
+
+async def _leave(ctx: RequestContext, error: BaseException | None, is_async: bool) -> None:
+    plan = ctx.plan.on_loop if is_async else None
+    if plan is None:
+        ctx.pop(error)
+        return
+    # Some teardown function is async, and this loop is the one that must run it.
+    ctx.plan = plan
+    try:
+        await close(ctx, error)
+    finally:
+        ctx._leave()
+
+
+async def _result(socketio: SocketIO, event: Event) -> Any:
+    try:
+        result = event.handler.call(event)
+        return await result if event.handler.is_async else result
+    except Exception as e:
+        return await _recovered(socketio, event, e)
 
 
 async def _recovered(socketio: SocketIO, event: Event, error: Exception) -> Any:

@@ -7,13 +7,14 @@ Also the two middlewares that :meth:`SocketIO.init_app` puts around ``app.asgi_a
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ..concurrency import run_in_pool
+from ..gateways.body import wait_for_disconnect
+from ..gateways.environ import from_scope, split_path
 
 if TYPE_CHECKING:
     from .protocol import Server
@@ -101,8 +102,7 @@ class AsgiExchange:
         await self._send({"type": f"{kind}.body", "body": body})
 
     async def gone(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        await wait_for_disconnect(self._receive)
 
     async def accept(self) -> None:
         await self._receive()  # websocket.connect
@@ -165,55 +165,14 @@ class WsgiExchange:
 
 def environ_of(scope: Scope) -> Environ:
     """The WSGI environ (PEP 3333) of an ASGI scope, for ``app.request_context()``."""
-    server = scope.get("server") or ("localhost", 80)
-    client = scope.get("client") or ("", 0)
-    root = scope.get("root_path", "")
-    environ = {
-        "REQUEST_METHOD": scope.get("method", "GET"),
-        "SCRIPT_NAME": _latin(root),
-        "PATH_INFO": _latin(_path(scope)),
-        "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
-        "SERVER_NAME": server[0],
-        "SERVER_PORT": str(server[1] or 0),
-        "SERVER_PROTOCOL": f"HTTP/{scope.get('http_version', '1.1')}",
-        "REMOTE_ADDR": client[0],
-        "REMOTE_PORT": str(client[1]),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": _SCHEMES.get(scope["scheme"], scope["scheme"]),
-        "wsgi.input": BytesIO(),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    for name, value in scope["headers"]:
-        if b"_" not in name:  # it would pass for the header with a hyphen
-            _add_header(environ, name.decode("latin-1").upper().replace("-", "_"), value)
+    environ = from_scope(scope, BytesIO(), None)
+    scheme = environ["wsgi.url_scheme"]
+    environ["wsgi.url_scheme"] = _SCHEMES.get(scheme, scheme)
     # Only the server knows whether this is a WebSocket: over HTTP/2 no header says it.
     environ.pop("HTTP_UPGRADE", None)
     if scope["type"] == "websocket":
         environ.update(HTTP_UPGRADE="websocket", HTTP_CONNECTION="upgrade")
     return environ
-
-
-def _add_header(environ: Environ, name: str, value: bytes) -> None:
-    key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
-    text = value.decode("latin-1")
-    if key in environ:
-        # RFC 9113, 8.2.3: HTTP/2 may split a cookie.
-        text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
-    environ[key] = text
-
-
-def _latin(text: str) -> str:
-    return text.encode().decode("latin-1")
-
-
-def _path(scope: Scope) -> str:
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    # ASGI's path includes the root path; some servers leave it out.
-    return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
 class AsgiMiddleware:
@@ -227,7 +186,7 @@ class AsgiMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             self._server.settle()
-        elif f"{_path(scope)}/".startswith(self._prefix):
+        elif f"{split_path(scope)[1]}/".startswith(self._prefix):
             self._server.settle()
             await self._server.handle_request(AsgiExchange(scope, receive, send))
             return
