@@ -154,7 +154,7 @@ class Vial(App):
     wsgi_app = wsgi.handle
 
     def asgi_app(self, scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
-        """The ASGI entrance; wrap it for middleware: ``app.asgi_app = Middleware(app.asgi_app)``."""
+        """The ASGI entrance. Wrap it as :attr:`wsgi_app`: ``app.asgi_app = Wrapper(app.asgi_app)``."""
         from .gateways import asgi
 
         return asgi.handle(self, scope, receive, send)

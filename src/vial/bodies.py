@@ -27,7 +27,7 @@ class BrokenBody(BytesIO):
     def readinto(self, buffer: Any, /) -> int:
         raise self.error
 
-    readline = read1 = read  # type: ignore[assignment]
+    readline = read1 = read
     __next__ = read
 
 

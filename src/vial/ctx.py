@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from contextvars import Token
 from functools import update_wrapper
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
+from . import logging
 from .callables import is_async
 from .driver import drive
 from .globals import _cv, no_request_context
@@ -145,7 +146,7 @@ class AppContext:
         self.pop(exc_value)
 
 
-def _active_exception(exc: BaseException | None | object) -> BaseException | None:
+def _active_exception(exc: BaseException | object | None) -> BaseException | None:
     return sys.exc_info()[1] if exc is _sentinel else exc  # type: ignore[return-value]
 
 
@@ -185,17 +186,17 @@ class RequestContext(AppContext):
             self.request = request
             self.url_rule, self.view_args = request.url_rule, request.view_args
         if session is not None:
-            self.session = session
+            self._session = session
 
     def _request_context(self) -> RequestContext:
         return self
 
     @lazy
-    def _tokens(self) -> list[Token[AppContext]]:  # type: ignore[override]
+    def _tokens(self) -> list[Token[AppContext]]:
         return []
 
     @lazy
-    def request(self) -> Request:  # type: ignore[override]
+    def request(self) -> Request:
         """The request; the first access makes it (``app.request_class(environ)``)."""
         request = self.app.request_class(self.environ)
         request.url_rule = self.url_rule
@@ -204,11 +205,16 @@ class RequestContext(AppContext):
         return request
 
     @lazy
-    def session(self) -> SessionMixin:  # type: ignore[override]
-        """The session; the first access opens it (``app.session_interface``)."""
+    def _session(self) -> SessionMixin:
         interface = self.app.session_interface
         session = interface.open_session(self.app, self.request)
         return interface.make_null_session(self.app) if session is None else session
+
+    @lazy
+    def session(self) -> SessionMixin:
+        """The session; the first access opens it (``app.session_interface``)."""
+        self._session.accessed = True  # the response will say that it varies by the cookie
+        return self._session
 
     @lazy
     def g(self) -> _AppCtxGlobals:
@@ -262,7 +268,7 @@ class RequestContext(AppContext):
 
     def copy(self) -> RequestContext:
         """A context for the same request and session, to be pushed in another thread or task."""
-        return RequestContext(self.app, self.environ, self.request, self.session)
+        return RequestContext(self.app, self.environ, self.request, self._session)
 
     def push(self) -> None:
         """Make this the current context and match the URL. Each push wants a :meth:`pop`."""
@@ -289,6 +295,15 @@ class RequestContext(AppContext):
             f"<{type(self).__name__} {environ.get('PATH_INFO')!r}"
             f" [{environ.get('REQUEST_METHOD')}] of {self.app.name}>"
         )
+
+
+def _request_errors() -> TextIO | None:
+    ctx = _cv.get(None)
+    request_ctx = None if ctx is None else ctx._request_context()
+    return None if request_ctx is None else request_ctx.environ["wsgi.errors"]
+
+
+logging.find_request_errors = _request_errors
 
 
 def after_this_request(f: vt.AfterRequestCallable[Any]) -> vt.AfterRequestCallable[Any]:

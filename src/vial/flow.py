@@ -64,7 +64,7 @@ async def run(ctx: RequestContext) -> Response:
         app._start()
     try:
         if plan.opens_session:
-            ctx.session  # noqa: B018
+            ctx._session  # noqa: B018
         if plan.compatible:
             return app.full_dispatch_request()
         try:
@@ -159,7 +159,7 @@ async def unhandled(ctx: RequestContext, e: Exception) -> Response:
     propagate = app.config["PROPAGATE_EXCEPTIONS"]
     if app.testing or app.debug if propagate is None else propagate:
         raise e
-    app.log_exception(sys.exc_info())  # type: ignore[arg-type]
+    app.log_exception(sys.exc_info())
     server_error = InternalServerError(original_exception=e)
     rv = await _handled(ctx, server_error, default=server_error)
     if ctx.plan.compatible:
@@ -176,7 +176,7 @@ async def finalize(ctx: RequestContext, rv: Any, from_error_handler: bool = Fals
     try:
         if plan.compatible:
             response = app.process_response(response)
-        elif plan.after or ctx.sends_cookies or "session" in ctx.__dict__ or ctx.after_functions:
+        elif plan.after or ctx.sends_cookies or "_session" in ctx.__dict__ or ctx.after_functions:
             response = await process(ctx, response)
         if request_finished.receivers:
             request_finished.send(app, _async_wrapper=app.ensure_sync, response=response)
@@ -193,8 +193,8 @@ async def process(ctx: RequestContext, response: Response) -> Response:
     for function in (*map(plan.lane, ctx.after_functions), *plan.after):
         rv = function(response)
         response = app._checked_response(function, await rv if plan.is_async else rv)
-    if "session" in ctx.__dict__ or (ctx.sends_cookies and app._refreshes_session(ctx)):
+    if "_session" in ctx.__dict__ or (ctx.sends_cookies and app._refreshes_session(ctx)):
         interface = app.session_interface
-        if not interface.is_null_session(ctx.session):
-            interface.save_session(app, ctx.session, response)
+        if not interface.is_null_session(ctx._session):
+            interface.save_session(app, ctx._session, response)
     return response

@@ -47,6 +47,14 @@ def _current() -> AppContext:
         no_app_context()
 
 
+def _current_app() -> Vial:
+    return _current().app
+
+
+def _current_g() -> _AppCtxGlobals:
+    return _current().g
+
+
 def _current_request_ctx() -> RequestContext:
     current = _cv.get(None)
     ctx = None if current is None else current._request_context()
@@ -107,8 +115,8 @@ class _GProxy(LocalProxy[Any]):
 
 app_ctx: AppContext = LocalProxy(_current)  # type: ignore[assignment]
 request_ctx: RequestContext = LocalProxy(_current_request_ctx)  # type: ignore[assignment]
-current_app: Vial = _AppProxy(lambda: _current().app)  # type: ignore[assignment]
-g: _AppCtxGlobals = _GProxy(lambda: _current().g)  # type: ignore[assignment]
+current_app: Vial = _AppProxy(_current_app)  # type: ignore[assignment]
+g: _AppCtxGlobals = _GProxy(_current_g)  # type: ignore[assignment]
 request: Request = _RequestProxy(_current_request)  # type: ignore[assignment]
 session: SessionMixin = _SessionProxy(_current_session)  # type: ignore[assignment]
 

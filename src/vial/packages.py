@@ -6,6 +6,7 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 
 def get_root_path(import_name: str) -> str:
@@ -14,14 +15,14 @@ def get_root_path(import_name: str) -> str:
     :raises RuntimeError: where none can be told, as for a namespace package.
     """
     module = sys.modules.get(import_name)
-    filename = getattr(module, "__file__", None)
+    filename: str | None = getattr(module, "__file__", None)
     if filename is not None:
         return os.path.dirname(os.path.abspath(filename))
     try:
         spec = importlib.util.find_spec(import_name)
     except (ImportError, ValueError):
         spec = None  # __main__ has a spec of None, which find_spec refuses
-    loader = spec.loader if spec is not None else None
+    loader: Any = spec.loader if spec is not None else None
     if loader is None:
         return os.getcwd()
     if not hasattr(loader, "get_filename"):
@@ -29,7 +30,8 @@ def get_root_path(import_name: str) -> str:
             f"No root path can be found for {import_name!r}: it has no file (a namespace"
             " package?). Pass 'root_path=' instead."
         )
-    return os.path.dirname(os.path.abspath(loader.get_filename(import_name)))
+    path: str = loader.get_filename(import_name)
+    return os.path.dirname(os.path.abspath(path))
 
 
 def find_package(import_name: str) -> tuple[str | None, str]:

@@ -29,10 +29,11 @@ def to_response(app: Vial, rv: Any) -> Response:
     status = headers = None
     if isinstance(rv, tuple):
         rv, status, headers = _unpacked(rv)
+    response: Response
     response, status, headers = _converted(app, rv, status, headers)
     if status is not None:
         if isinstance(status, (str, bytes, bytearray)):
-            response.status = status
+            response.status = status  # type: ignore[assignment]
         else:
             response.status_code = status
     if headers:

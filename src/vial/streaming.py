@@ -33,67 +33,15 @@ def _decorated(function: Callable[..., Any]) -> Callable[..., Any]:
     return update_wrapper(decorator, function)
 
 
-class _Held:
-    """One stream's share in a request context; given back once."""
-
-    def __init__(self) -> None:
-        self.ctx: RequestContext = _request_ctx_for("stream_with_context")
-        self.ctx._streams += 1
-        self.done = False
-
-    def give_back(self) -> bool:
-        """Whether this was the last use of the context, which is then to be closed."""
-        if self.done:
-            return False
-        self.done = True
-        self.ctx._streams -= 1
-        return self.ctx._left and not self.ctx._streams
-
-
-class _Stream:
-    def __init__(self, generator: Iterator[Any]) -> None:
-        self._held = _Held()
-        self._generator = generator
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        return self._inside(self._generator.__next__)
-
-    def close(self) -> None:
-        """End the generator and the request."""
-        end = getattr(self._generator, "close", None)
-        if end is not None:
-            self._inside(end)
-        self._end(None)
-
-    def _inside(self, call: Callable[[], Any]) -> Any:
-        token = _cv.set(self._held.ctx)
-        try:
-            return call()
-        except StopIteration:
-            self._end(None)
-            raise
-        except BaseException as e:
-            self._end(e)
-            raise
-        finally:
-            _cv.reset(token)
-
-    def _end(self, error: BaseException | None) -> None:
-        ctx = self._held.ctx
-        if self._held.give_back():
-            if ctx.plan.is_async:
-                # Between chunks a sync generator is in a thread: use the functions for those.
-                ctx.plan = ctx.app._make_plan(ctx.url_rule and ctx.url_rule.endpoint)
-            drive(close(ctx, error))
-
-
 class _AsyncStream:
-    def __init__(self, generator: AsyncIterator[Any]) -> None:
-        self._held = _Held()
+    """An async generator with a share in its request context, given back at its end."""
+
+    def __init__(self, generator: AsyncIterator[Any], in_thread: bool = False) -> None:
+        self._ctx: RequestContext = _request_ctx_for("stream_with_context")
+        self._ctx._streams += 1
         self._generator = generator
+        self._in_thread = in_thread
+        self._ended = False
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self
@@ -109,7 +57,7 @@ class _AsyncStream:
         await self._end(None)
 
     async def _inside(self, call: Callable[[], Any]) -> Any:
-        token = _cv.set(self._held.ctx)
+        token = _cv.set(self._ctx)
         try:
             return await call()
         except StopAsyncIteration:
@@ -122,5 +70,53 @@ class _AsyncStream:
             _cv.reset(token)
 
     async def _end(self, error: BaseException | None) -> None:
-        if self._held.give_back():
-            await close(self._held.ctx, error)
+        ctx = self._ctx
+        if self._ended:
+            return
+        self._ended = True
+        ctx._streams -= 1
+        if ctx._streams or not ctx._left:
+            return
+        if self._in_thread and ctx.plan.is_async:
+            # The teardown functions of the loop lane cannot be awaited in a thread.
+            ctx.plan = ctx.app._make_plan(None if ctx.url_rule is None else ctx.url_rule.endpoint)
+        await close(ctx, error)
+
+
+class _SyncSteps:
+    """A sync generator as an async one that never waits."""
+
+    def __init__(self, generator: Iterator[Any]) -> None:
+        self._generator = generator
+
+    async def __anext__(self) -> Any:
+        try:
+            return next(self._generator)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        end = getattr(self._generator, "close", None)
+        if end is not None:
+            end()
+
+
+class _Stream:
+    """As :class:`_AsyncStream`, for sync generators: the same, driven without a loop."""
+
+    def __init__(self, generator: Iterator[Any]) -> None:
+        steps: Any = _SyncSteps(generator)
+        self._stream = _AsyncStream(steps, in_thread=True)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return drive(self._stream.__anext__())
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def close(self) -> None:
+        """End the generator and the request."""
+        drive(self._stream.aclose())

@@ -82,15 +82,15 @@ class Request(RequestBase):
             environ["werkzeug.request"] = self
 
     @lazy
-    def method(self) -> str:  # type: ignore[override]
+    def method(self) -> str:
         return str(self.environ.get("REQUEST_METHOD", "GET")).upper()
 
     @lazy
-    def scheme(self) -> str:  # type: ignore[override]
+    def scheme(self) -> str:
         return str(self.environ.get("wsgi.url_scheme", "http"))
 
     @lazy
-    def server(self) -> tuple[str, int | None] | None:  # type: ignore[override]
+    def server(self) -> tuple[str, int | None] | None:
         name, port = self.environ.get("SERVER_NAME"), self.environ.get("SERVER_PORT")
         if name is None:
             return None
@@ -100,34 +100,34 @@ class Request(RequestBase):
             return name, None
 
     @lazy
-    def root_path(self) -> str:  # type: ignore[override]
+    def root_path(self) -> str:
         return _decoded(self.environ, "SCRIPT_NAME").rstrip("/")
 
     @lazy
-    def path(self) -> str:  # type: ignore[override]
+    def path(self) -> str:
         return "/" + _decoded(self.environ, "PATH_INFO").lstrip("/")
 
     @lazy
-    def query_string(self) -> bytes:  # type: ignore[override]
+    def query_string(self) -> bytes:
         return str(self.environ.get("QUERY_STRING", "")).encode("latin-1")
 
     @lazy
-    def headers(self) -> Headers:  # type: ignore[override]
+    def headers(self) -> Headers:
         return EnvironHeaders(self.environ)
 
     @lazy
-    def remote_addr(self) -> str | None:  # type: ignore[override]
+    def remote_addr(self) -> str | None:
         return self.environ.get("REMOTE_ADDR")
 
     @lazy
-    def args(self) -> MultiDict[str, str]:  # type: ignore[override]
+    def args(self) -> MultiDict[str, str]:
         """The parameters of the query string; 413 where there are more than
         ``MAX_FORM_FIELDS``."""
         check_fields(self.query_string.count(b"&") + 1, _config("MAX_FORM_FIELDS", None))
         return RequestBase.args.fget(self)  # type: ignore[attr-defined, no-any-return]
 
     @lazy
-    def stream(self) -> Any:  # type: ignore[override]
+    def stream(self) -> Any:
         """The body as a stream that ends where the body ends; see :func:`bodies.input_stream`."""
         if self.shallow:
             raise RuntimeError("This request was made with shallow=True: its body is not read.")
@@ -138,7 +138,7 @@ class Request(RequestBase):
     def endpoint(self) -> str | None:
         """The endpoint that matched; ``None`` where none did."""
         rule = self.url_rule
-        return None if rule is None else rule.endpoint  # type: ignore[no-any-return]
+        return None if rule is None else rule.endpoint
 
     @property
     def blueprint(self) -> str | None:
@@ -263,7 +263,7 @@ class Response(ResponseBase):
         self.headers = given
 
     @lazy
-    def headers(self) -> Headers:  # type: ignore[override]
+    def headers(self) -> Headers:
         """The headers as a mutable :class:`~werkzeug.datastructures.Headers`."""
         headers = Headers(self._header_list())
         self._defaults = ()
@@ -281,7 +281,7 @@ class Response(ResponseBase):
         return headers
 
     @lazy
-    def _on_close(self) -> list[Any]:  # type: ignore[override]
+    def _on_close(self) -> list[Any]:
         return []
 
     def set_data(self, value: bytes | str) -> None:

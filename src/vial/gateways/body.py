@@ -8,8 +8,13 @@ from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
-from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException
-from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
+from werkzeug.exceptions import (
+    BadRequest,
+    ClientDisconnected,
+    HTTPException,
+    RequestEntityTooLarge,
+    RequestTimeout,
+)
 
 from ..bodies import BrokenBody
 
@@ -32,10 +37,10 @@ async def receive_body(
     What is wrong with it (413 above ``MAX_CONTENT_LENGTH``, 408 after ``BODY_TIMEOUT`` seconds,
     400 where it is shorter than announced) is raised when a view reads it, as under WSGI.
     """
-    if ctx.content_length is None and not ctx.chunked:
-        # Only HTTP/2 and 3 have bodies that no header announces.
-        if method in ("GET", "HEAD") or ctx.scope.get("http_version", "1.1") < "2":
-            return BytesIO(), None
+    announced = ctx.content_length is not None or ctx.chunked
+    # Only HTTP/2 and 3 have bodies that no header announces.
+    if not announced and (method in ("GET", "HEAD") or ctx.scope.get("http_version", "1") < "2"):
+        return BytesIO(), None
     config = ctx.app.config
     try:
         expected = _announced(ctx.content_length, ctx.chunked)
@@ -85,7 +90,7 @@ async def _receive(
 def _spooled(start: BytesIO) -> IO[bytes]:
     spool = SpooledTemporaryFile(max_size=SPOOL_THRESHOLD)  # noqa: SIM115 - lives as the request
     spool.write(start.getvalue())
-    return spool  # type: ignore[return-value]
+    return spool
 
 
 async def wait_for_disconnect(receive: Receive) -> None:

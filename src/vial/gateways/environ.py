@@ -49,15 +49,16 @@ def from_scope(scope: dict[str, Any], body: IO[bytes], length: int | None) -> di
 
 def split_path(scope: dict[str, Any]) -> tuple[str, str]:
     """The root path and the path below it; by the ASGI specification ``path`` has both."""
-    root, path = scope.get("root_path", "").rstrip("/"), scope["path"]
+    root: str = scope.get("root_path", "").rstrip("/")
+    path: str = scope["path"]
     if root and (path == root or path.startswith(f"{root}/")):
         path = path[len(root) :]
     return root, path
 
 
 def _raw_uri(scope: dict[str, Any]) -> str:
-    raw = scope["raw_path"].partition(b"?")[0]
-    query = scope.get("query_string", b"")
+    raw: bytes = scope["raw_path"].partition(b"?")[0]
+    query: bytes = scope.get("query_string", b"")
     return (raw + b"?" + query if query else raw).decode("latin-1")
 
 

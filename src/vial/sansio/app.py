@@ -86,7 +86,7 @@ class App(Scaffold):
         self.instance_path = self._checked_instance_path(instance_path)
         self.config = self.make_config(instance_relative_config)
         self.aborter = self.make_aborter()
-        self.json = self.json_provider_class(self)
+        self.json = self.json_provider_class(self)  # type: ignore[arg-type]
         self.url_build_error_handlers: list[Callable[..., str]] = []
         self.teardown_appcontext_funcs: list[vt.TeardownCallable] = WatchedList(self._thaw)
         self.shell_context_processors: list[vt.ShellContextProcessorCallable] = []
@@ -132,10 +132,10 @@ class App(Scaffold):
             )
 
     @cached_property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """The import name; for a script the name of its file."""
         if self.import_name == "__main__":
-            filename = getattr(sys.modules["__main__"], "__file__", None)
+            filename: str | None = getattr(sys.modules["__main__"], "__file__", None)
             if filename is not None:
                 return os.path.splitext(os.path.basename(filename))[0]
         return self.import_name
@@ -172,7 +172,7 @@ class App(Scaffold):
         """A loader that looks in the app's templates, then in those of its blueprints."""
         from ..templating import DispatchingJinjaLoader
 
-        return DispatchingJinjaLoader(self)
+        return DispatchingJinjaLoader(self)  # type: ignore[arg-type]
 
     def select_jinja_autoescape(self, filename: str | None) -> bool:
         """Whether a template's output is escaped: yes for HTML, XML, SVG and strings."""
