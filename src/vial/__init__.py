@@ -12,6 +12,7 @@ from .ctx import (
     has_app_context,
     has_request_context,
 )
+from .flask_mode import install_as_flask
 from .globals import current_app, g, request, session
 from .helpers import (
     UnsafeRedirect,
@@ -73,6 +74,7 @@ __all__ = [
     "got_request_exception",
     "has_app_context",
     "has_request_context",
+    "install_as_flask",
     "json",
     "jsonify",
     "make_response",
