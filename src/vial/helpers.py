@@ -17,10 +17,11 @@ from werkzeug.utils import redirect as _werkzeug_redirect
 
 from .ctx import RequestContext
 from .endpoints import blueprint_names
-from .globals import _cv, _current_request_ctx, current_app, request, session
+from .globals import _current_request_ctx, _cv, current_app, request, session
 from .packages import get_root_path as get_root_path
 from .signals import message_flashed
 from .streaming import stream_with_context as stream_with_context
+from .wrappers import _decoded
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
@@ -117,7 +118,7 @@ def build_url(
             rv = adapter.build(endpoint, values, method, force_external=external, url_scheme=scheme)
         else:
             builder = app._builder or app._make_builder()
-            root = ctx.environ.get("SCRIPT_NAME") or "/"
+            root = _decoded(ctx.environ, "SCRIPT_NAME") or "/"
             rv = builder.build(endpoint, values, ctx._adapter, root)
     except BuildError as e:
         values.update(_anchor=anchor, _method=method, _scheme=scheme, _external=external)
@@ -272,7 +273,7 @@ def send_file(
     conditional: bool = True,
     etag: bool | str = True,
     last_modified: datetime | int | float | None = None,
-    max_age: None | int | Callable[[str | None], int | None] = None,
+    max_age: int | Callable[[str | None], int | None] | None = None,
 ) -> Response:
     """Send a file: a path that the application chose, or an open binary file.
 

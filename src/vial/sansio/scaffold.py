@@ -269,5 +269,6 @@ class Scaffold:
 
 def _endpoint_from_view_func(view_func: Callable[..., Any] | None) -> str:
     if view_func is None:
-        raise TypeError("add_url_rule() needs an 'endpoint' or a 'view_func' to take it from.")
+        # The class that Flask raises.
+        raise AssertionError("add_url_rule() needs an 'endpoint' or a 'view_func' to take it from.")
     return view_func.__name__
