@@ -18,6 +18,7 @@ from ..concurrency import run_in_pool
 from ..driver import drive
 from ..sessions import SessionMixin
 from ..teardown import close
+from .plain import SENT
 
 if TYPE_CHECKING:
     from ..ctx import RequestContext
@@ -89,8 +90,10 @@ async def run_event(socketio: SocketIO, event: Event) -> Any:
     performance = _perform(socketio, event, *found)
     try:
         if event.handler.is_async:
-            return await performance
-        return await run_in_pool(drive, performance)
+            result = await performance
+        else:
+            result = await run_in_pool(drive, performance)
+        return None if result is SENT else result  # "return emit(...)" says nothing
     except Exception as e:
         connecting = event.message == "connect"
         if connecting and isinstance(e, ConnectionRefusedError):
