@@ -229,6 +229,13 @@ def test_a_refusal_after_rules_for_other_methods_is_405() -> None:
     assert caught.value.valid_methods == ["PUT"]
 
 
+def test_slashes_that_werkzeug_strips_from_the_front_never_match() -> None:
+    match = matching(*(rule(path, merge_slashes=False) for path in ("//a", "//b/<x>", "//<int:x>")))
+    for path in ("//a", "/a", "//b/1", "//7"):
+        with pytest.raises(NotFound):
+            match(path)
+
+
 # What it leaves to the adapter
 
 
@@ -261,6 +268,12 @@ def test_redirects_are_those_of_the_adapter(path: str, new_path: str) -> None:
         Matcher(url_map, trust_host=True).match(path, "GET", asked)
     assert caught.value.new_url == f"http://localhost{new_path}"
     assert asked.count == 1
+
+
+def test_a_slash_redirect_comes_before_a_dynamic_rule() -> None:
+    url_map = Map([rule("/a/b/"), rule("/a/<x>")])
+    with pytest.raises(RequestRedirect):
+        Matcher(url_map, trust_host=True).match("/a/b", "GET", Asked(url_map))
 
 
 def test_values_other_than_the_defaults_need_no_adapter() -> None:
