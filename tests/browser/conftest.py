@@ -23,7 +23,7 @@ LAUNCH = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
-OUTAGE = r"net::ERR_|WebSocket connection to"
+OUTAGE = r"net::ERR_|WebSocket connection to|status of 400"  # 400: the connection of before
 
 
 class ChatServer:
@@ -132,7 +132,8 @@ def open_window(browser: Browser, chat: ChatServer) -> Iterator[Callable[..., Wi
     yield open_it
     for window in windows:
         window.page.context.close()
-    assert [fault for window in windows for fault in window.faults] == []
+    faults = [fault for window in windows for fault in window.faults]
+    assert not faults, "\n".join(faults)
 
 
 @pytest.fixture
