@@ -281,7 +281,7 @@ def stops_of_the_tab_key(page: Page) -> list[str]:
         style = page.evaluate(
             """() => { const it = document.activeElement, s = getComputedStyle(it);
             return [it.ariaLabel || it.labels?.[0]?.textContent || it.textContent,
-                    s.outlineStyle !== "none" || s.boxShadow !== "none"] }"""
+                    s.outlineStyle === "solid" && parseFloat(s.outlineWidth) >= 2] }"""
         )
         assert style[1], f"no visible focus on {style[0]}"
         stops.append(style[0])
