@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sybil import Example, Sybil
-from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
+from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 
 def enter_folder(namespace: dict[str, Any]) -> None:
@@ -40,7 +40,11 @@ def write_template(example: Example) -> None:
 
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), CodeBlockParser("html+jinja", write_template)],
+    parsers=[
+        PythonCodeBlockParser(),
+        CodeBlockParser("html+jinja", write_template),
+        SkipParser(),
+    ],
     patterns=["README.md", "docs/*.md", "docs/**/*.md"],
     setup=enter_folder,
     teardown=leave_folder,
