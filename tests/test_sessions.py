@@ -369,6 +369,43 @@ def test_a_permanent_session_is_sent_again_with_every_response_unless_told_other
         assert "Set-Cookie" not in client.get(path).headers
 
 
+@pytest.mark.parametrize(
+    ("header", "may"),
+    [
+        ("", False),
+        ("other=1", False),
+        ("session={plain}", False),
+        ("a=1; session={plain}; b=2", False),
+        ("session={permanent}", True),
+        ("a=1;session={permanent}", True),
+        ("a=1; session={long}", True),
+        ("xsession={plain}; session={permanent}", True),
+        ('a="; session={plain}', True),
+        ("session=?", False),
+        ("session=", True),
+        ("session=A", True),
+    ],
+)
+def test_a_look_at_the_cookie_tells_that_nothing_must_be_sent_again(header: str, may: bool) -> None:
+    app = make_app()
+    cookies = {
+        "plain": serializer(app).dumps({"a": 1}),
+        "permanent": serializer(app).dumps({"a": 1, "_permanent": True}),
+        "long": serializer(app).dumps({"_permanent": True, "x": "x" * 500}),
+    }
+    assert app.session_interface.may_refresh(app, header.format(**cookies)) is may
+    app.config["SESSION_REFRESH_EACH_REQUEST"] = False
+    assert app.session_interface.may_refresh(app, header.format(**cookies)) is False
+
+
+def test_a_cookie_of_another_format_may_always_have_to_be_sent_again() -> None:
+    app = make_app()
+    app.session_interface = vial.sessions.SecureCookieSessionInterface()
+    app.session_interface.serializer = vial.json  # type: ignore[assignment]
+    cookie = serializer(app).dumps({"a": 1})
+    assert app.session_interface.may_refresh(app, f"session={cookie}") is True
+
+
 def test_a_permanent_session_ends_after_its_lifetime(web: SimpleNamespace, app: Any) -> None:
     app.permanent_session_lifetime = timedelta(hours=2)
     interface = app.session_interface
