@@ -206,7 +206,8 @@ def test_lifespan_runs_before_the_first_and_after_the_last_request(
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "lifespan":
             events.append("request")
-            return await target(scope, receive, send)
+            await target(scope, receive, send)
+            return
         for event in ("lifespan.startup", "lifespan.shutdown"):
             assert (await receive())["type"] == event
             events.append(event)
@@ -443,7 +444,7 @@ def test_a_signal_stops_a_program_with_a_hanging_view(
         code, errors, took = running.end(number)
         until_closed(client)
     assert (code, errors) == (0, "")
-    assert took < 1
+    assert took < 1.5  # 0.8 s on an idle machine
 
 
 @pytest.mark.slow

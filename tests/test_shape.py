@@ -44,6 +44,7 @@ LATE_IMPORTS: dict[str, set[str]] = {
     },
     "vial.cli.commands": {"code", "readline", "rlcompleter", "vial.server"},
     "vial.cli.environment": {"dotenv"},
+    "vial.flask_mode": {"importlib.metadata"},
     "vial.plans": {"vial.concurrency"},
     "vial.sansio.app": {"vial.rendering", "vial.templating"},
     "vial.sansio.scaffold": {"jinja2", "vial.cli"},

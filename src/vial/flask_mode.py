@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from importlib.abc import Loader, MetaPathFinder
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
-from importlib.metadata import Distribution, DistributionFinder
 from importlib.util import find_spec
 from types import CodeType, ModuleType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from werkzeug.datastructures import ImmutableDict
 
 from .app import Vial
 from .defaults import FLASK
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 __all__ = ["FLASK_VERSION", "Flask", "install_as_flask"]
 
@@ -45,21 +46,23 @@ class Flask(Vial):
     default_config: ClassVar[Any] = ImmutableDict(FLASK)
 
 
-def install_as_flask(batteries: bool | None = None) -> None:
+def install_as_flask(batteries: bool | Collection[str] | None = None) -> None:
     """Make ``flask`` and its submodules mean Vial from here on; the ``vial`` command does so.
 
     Called again, it changes only what ``batteries`` says.
 
     :param batteries: whether ``flask_socketio``, ``flask_login`` and so on mean Vial's batteries:
-        None where the real ones are not installed, True always, False never.
+        None where the real ones are not installed, True always, False never; or the names of
+        those that always do, with the others as for None.
     :raises RuntimeError: when the real Flask is imported already, because modules that hold its
         classes would go on with them.
     """
     _refuse_if_imported()
     sys.modules.setdefault("flask", _FLASK)
     sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, _Finder)]
-    sys.meta_path.insert(0, _Finder(_BATTERIES if batteries else ()))
-    if batteries is None:
+    always: Collection[str] = _BATTERIES if batteries is True else batteries or ()
+    sys.meta_path.insert(0, _Finder(always))
+    if batteries is not False:
         # Last in line: asked only for what nobody else has.
         sys.meta_path.append(_Finder(_BATTERIES))
 
@@ -81,8 +84,8 @@ class _Facade(ModuleType):
         super().__init__(name, f"{target}, for programs written for Flask.")
         self._target = target
         # importlib.util.find_spec("flask"), a usual test for its presence, returns this.
-        self.__spec__ = ModuleSpec(name, _AliasLoader(target), is_package=True)
-        self.__path__: list[str] = []  # only _Finder knows what is inside
+        self.__spec__ = ModuleSpec(name, cast(Any, _AliasLoader(target)), is_package=True)
+        self.__path__ = []  # only _Finder knows what is inside
 
     @property
     def __all__(self) -> list[str]:
@@ -104,7 +107,7 @@ class _Facade(ModuleType):
         return sorted({"Flask", *dir(importlib.import_module(self._target))})
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds the modules of the packages that are aliases, and whole packages among ``tops``."""
 
     def __init__(self, tops: Iterable[str]) -> None:
@@ -120,15 +123,14 @@ class _Finder(MetaPathFinder):
         found = find_spec(name)
         if found is None:
             return None
+        loader = cast(Any, _AliasLoader(name))
         is_package = found.submodule_search_locations is not None
-        return ModuleSpec(fullname, _AliasLoader(name), is_package=is_package)
+        return ModuleSpec(fullname, loader, origin=found.origin, is_package=is_package)
 
-    def find_distributions(
-        self, context: DistributionFinder.Context | None = None
-    ) -> Iterator[Distribution]:
+    def find_distributions(self, context: Any = None) -> Iterator[Distribution]:
         """Extensions ask ``importlib.metadata.version("flask")``."""
         if context is not None and (context.name or "").lower() == "flask":
-            yield _FlaskDistribution()
+            yield _flask_distribution()
 
 
 def _is_alias(top: str) -> bool:
@@ -136,9 +138,12 @@ def _is_alias(top: str) -> bool:
     return module is _FLASK or getattr(module, "__name__", None) == _TARGETS[top]
 
 
-class _AliasLoader(Loader):
+class _AliasLoader:
     def __init__(self, target: str) -> None:
         self._target = target
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """An ordinary module, which exec_module() replaces."""
 
     def exec_module(self, module: ModuleType) -> None:
         # A module may replace itself in sys.modules while it is loaded; the import system takes
@@ -149,17 +154,23 @@ class _AliasLoader(Loader):
     def get_code(self, fullname: str) -> CodeType | None:
         """For ``python -m flask``."""
         spec = find_spec(self._target)
-        return spec.loader.get_code(self._target) if spec and spec.loader else None  # type: ignore[attr-defined,no-any-return]
+        return spec.loader.get_code(self._target) if spec and spec.loader else None  # type: ignore[attr-defined]
 
 
-class _FlaskDistribution(Distribution):
-    def read_text(self, filename: str) -> str | None:
-        if filename == "METADATA":
-            return f"Metadata-Version: 2.1\nName: Flask\nVersion: {FLASK_VERSION}\n"
-        return None
+def _flask_distribution() -> Distribution:
+    # importlib.metadata takes as long to import as everything else here.
+    from importlib.metadata import Distribution
 
-    def locate_file(self, path: Any) -> Any:
-        raise FileNotFoundError(f"{path}: Vial stands in for Flask; there is no file of Flask here")
+    class FlaskDistribution(Distribution):
+        def read_text(self, filename: str) -> str | None:
+            if filename == "METADATA":
+                return f"Metadata-Version: 2.1\nName: Flask\nVersion: {FLASK_VERSION}\n"
+            return None
+
+        def locate_file(self, path: Any) -> Any:
+            raise FileNotFoundError(f"{path}: Vial stands in for Flask; no file of Flask is here.")
+
+    return FlaskDistribution()
 
 
 _FLASK = _Facade("flask", "vial")

@@ -63,7 +63,7 @@ class EnvironBuilder(werkzeug.test.EnvironBuilder):
         self.app = app
         super().__init__(path, base_url, *args, **kwargs)
 
-    def json_dumps(self, obj: Any, **kwargs: Any) -> str:  # type: ignore[override]
+    def json_dumps(self, obj: Any, **kwargs: Any) -> str:
         """Serialize ``obj`` as the app's JSON provider does."""
         return self.app.json.dumps(obj, **kwargs)
 
@@ -138,7 +138,7 @@ class FlaskClient(werkzeug.test.Client):
             response.headers.getlist("Set-Cookie"),
         )
 
-    def open(  # type: ignore[override]
+    def open(
         self,
         *args: Any,
         buffered: bool = False,

@@ -50,5 +50,6 @@ cli = FlaskGroup(
 
 def main() -> None:
     """The ``vial`` program. In it, ``import flask`` means Vial."""
-    install_as_flask()
+    # Flask-SocketIO needs a WSGI server, and `vial run` is none: the battery goes before it.
+    install_as_flask({"flask_socketio"})
     cli.main()

@@ -172,7 +172,11 @@ class FlaskGroup(AppGroup):
         if only_help or (not args and self.no_args_is_help):
             _env_file_option.handle_parse_result(ctx, {}, [])
             _app_option.handle_parse_result(ctx, {}, [])
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.ClickException:
+            ctx.close()  # click leaves what get_command() opened while help was put together
+            raise
 
 
 def _show_error(error: NoAppException) -> None:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
+from .stopping import ForcedStop
+
 Message: TypeAlias = dict[str, Any]
 Scope: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -21,10 +23,6 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 #: The name that Werkzeug's server logs under, so that a program which silences that logger, as
 #: many Flask programs do, silences this server too.
 ACCESS_LOGGER = "werkzeug"
-
-
-class ForcedStop(KeyboardInterrupt):
-    """Raised by the signal handler inside the view that blocks the loop."""
 
 
 class Entrance:
