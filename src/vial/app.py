@@ -247,7 +247,10 @@ class Vial(App):
 
     def dispatch_request(self) -> Any:
         """Call the view of the current request and return what it returns."""
-        return flow.dispatch(self._ctx())
+        ctx = self._ctx()
+        if ctx.routing_exception is not None:
+            self.raise_routing_exception(ctx.request)
+        return ctx.plan.view(**ctx.view_args)  # type: ignore[arg-type]
 
     def raise_routing_exception(self, request: Request) -> NoReturn:
         """Raise why no rule matched; in debug mode explain a redirect that would lose a form."""
@@ -316,8 +319,6 @@ class Vial(App):
 
         :raises TypeError: naming the endpoint, what it returned and what it may return.
         """
-        if type(rv) is str:
-            return self.response_class(rv)
         return to_response(self, rv)
 
     def _checked_response(self, function: Callable[..., Any], rv: Any) -> Response:

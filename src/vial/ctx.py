@@ -1,8 +1,7 @@
 """One context per request: the app, and what a request builds while it is handled.
 
 Nothing is built before it is used: ``request``, ``session``, ``g`` and the URL adapter appear in
-the context's ``__dict__`` at first access, and whether they are there is how the rest of Vial
-knows whether they were touched.
+the context at first access; ``made_request`` and ``opened_session`` tell whether they did.
 """
 
 from __future__ import annotations
@@ -158,17 +157,12 @@ class RequestContext(AppContext):
     that one's ``g``, as in Flask 3.1.
     """
 
-    # Class attributes, not set per instance: a request pays for those that it changes.
     plan: Plan
+    # Class attributes, not set per instance: few requests need them.
     view_args: dict[str, Any] | None = None
     url_rule: Rule | None = None
-    routing_exception: Exception | None = None
     flashes: list[tuple[str, str]] | None = None
-    #: What after_this_request() was given.
-    after_functions: tuple[vt.AfterRequestCallable[Any], ...] = ()
     _outer: AppContext | None = None
-    #: How many streams of stream_with_context() still read, and whether only they do.
-    _streams: int = 0
     _left: bool = False
 
     def __init__(
@@ -180,8 +174,15 @@ class RequestContext(AppContext):
     ) -> None:
         self.app = app
         self.environ = environ
-        self.host = environ.get("HTTP_HOST")
+        self.host: str | None = environ.get("HTTP_HOST")
         self.sends_cookies = "HTTP_COOKIE" in environ
+        self.made_request = request is not None
+        self.opened_session = session is not None
+        self.routing_exception: Exception | None = None
+        #: What after_this_request() was given.
+        self.after_functions: tuple[vt.AfterRequestCallable[Any], ...] = ()
+        #: How many streams of stream_with_context() still read; ``_left``: only they do.
+        self._streams = 0
         if request is not None:
             self.request = request
             self.url_rule, self.view_args = request.url_rule, request.view_args
@@ -199,6 +200,7 @@ class RequestContext(AppContext):
     def request(self) -> Request:
         """The request; the first access makes it (``app.request_class(environ)``)."""
         request = self.app.request_class(self.environ)
+        self.made_request = True
         request.url_rule = self.url_rule
         request.view_args = self.view_args
         request.routing_exception = self.routing_exception  # type: ignore[assignment]
@@ -208,6 +210,7 @@ class RequestContext(AppContext):
     def _session(self) -> SessionMixin:
         interface = self.app.session_interface
         session = interface.open_session(self.app, self.request)
+        self.opened_session = True
         return interface.make_null_session(self.app) if session is None else session
 
     @lazy
@@ -230,12 +233,8 @@ class RequestContext(AppContext):
         A failure is kept in ``routing_exception`` and raised when the request is dispatched, so
         that hooks and error handlers run for it.
         """
-        environ = self.environ
-        path = environ.get("PATH_INFO") or ""
-        if not path.isascii():
-            # PEP 3333: the bytes of the path, decoded as latin-1.
-            path = path.encode("latin-1").decode("utf-8", "replace")
-        self._match(path, environ["REQUEST_METHOD"])
+        path = decoded_path(self.environ.get("PATH_INFO") or "")
+        self._match(path, self.environ["REQUEST_METHOD"])
 
     def _match(self, path: str, method: str) -> None:
         app = self.app
@@ -255,7 +254,7 @@ class RequestContext(AppContext):
             # Usually 404 or 405; a converter of the application may also fail in any other way.
             self.routing_exception = e
             self.plan = app._plans.get(None) or app._make_plan(None)
-        if "request" in self.__dict__:
+        if self.made_request:
             self._tell_request()
 
     def _adapter(self) -> Any:
@@ -278,7 +277,7 @@ class RequestContext(AppContext):
         self._tokens.append(_cv.set(self))
         if self._outer is None:
             appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
-        if "plan" not in self.__dict__:
+        if not hasattr(self, "plan"):
             self.match_request()
 
     def pop(self, exc: BaseException | None = _sentinel) -> None:  # type: ignore[assignment]
@@ -295,6 +294,11 @@ class RequestContext(AppContext):
             f"<{type(self).__name__} {environ.get('PATH_INFO')!r}"
             f" [{environ.get('REQUEST_METHOD')}] of {self.app.name}>"
         )
+
+
+def decoded_path(path: str) -> str:
+    """The text of a ``PATH_INFO``, which has its bytes decoded as latin-1 (PEP 3333)."""
+    return path.encode("latin-1").decode("utf-8", "replace")
 
 
 def _request_errors() -> TextIO | None:

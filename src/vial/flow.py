@@ -72,12 +72,22 @@ async def run(ctx: RequestContext) -> Response:
                 request_started.send(app, _async_wrapper=app.ensure_sync)
             rv = await preprocess(ctx) if plan.before or plan.preprocess else None
             if rv is None:
-                rv = dispatch(ctx)
+                if ctx.routing_exception is not None:
+                    if app.debug:
+                        app.raise_routing_exception(ctx.request)
+                    raise ctx.routing_exception
+                rv = plan.view(**ctx.view_args)  # type: ignore[arg-type]
                 if plan.is_async:
                     rv = await rv
         except Exception as e:
             rv = await user_exception(ctx, e)
-        return await finalize(ctx, rv)
+        response = app.response_class(rv) if type(rv) is str else app.make_response(rv)
+        response._defaults = plan.headers
+        if plan.after or ctx.sends_cookies or ctx.opened_session or ctx.after_functions:
+            response = await process(ctx, response)
+        if request_finished.receivers:
+            request_finished.send(app, _async_wrapper=app.ensure_sync, response=response)
+        return response
     except BaseException as e:
         error = e
         if not isinstance(e, Exception):  # a cancelled task, a worker that is told to exit
@@ -86,7 +96,7 @@ async def run(ctx: RequestContext) -> Response:
     finally:
         if (
             plan.tears_down
-            or "request" in ctx.__dict__
+            or ctx.made_request
             or ctx._streams
             or request_tearing_down.receivers
             or appcontext_tearing_down.receivers
@@ -107,19 +117,9 @@ async def preprocess(ctx: RequestContext) -> Any:
             rv = await rv
         if rv is not None:
             return rv
-    if "request" in ctx.__dict__:
+    if ctx.made_request:
         ctx.view_args = ctx.request.view_args  # a hook may have replaced the dict
     return None
-
-
-def dispatch(ctx: RequestContext) -> Any:
-    """Call the view, or raise why there is none; on the loop lane the result is to be awaited."""
-    error = ctx.routing_exception
-    if error is not None:
-        if ctx.app.debug:
-            ctx.app.raise_routing_exception(ctx.request)
-        raise error
-    return ctx.plan.view(**ctx.view_args)  # type: ignore[arg-type]
 
 
 async def user_exception(ctx: RequestContext, e: Exception) -> Any:
@@ -168,15 +168,14 @@ async def unhandled(ctx: RequestContext, e: Exception) -> Response:
 
 
 async def finalize(ctx: RequestContext, rv: Any, from_error_handler: bool = False) -> Response:
-    """Make the response, run the after functions, save the session, send ``request_finished``."""
+    """Make the response and :func:`process` it; while an error is handled another is logged."""
     app, plan = ctx.app, ctx.plan
     response = app.make_response(rv)
-    if plan.headers:
-        response.set_defaults(plan.headers)
+    response._defaults = plan.headers
     try:
         if plan.compatible:
             response = app.process_response(response)
-        elif plan.after or ctx.sends_cookies or "_session" in ctx.__dict__ or ctx.after_functions:
+        else:
             response = await process(ctx, response)
         if request_finished.receivers:
             request_finished.send(app, _async_wrapper=app.ensure_sync, response=response)
@@ -193,7 +192,7 @@ async def process(ctx: RequestContext, response: Response) -> Response:
     for function in (*map(plan.lane, ctx.after_functions), *plan.after):
         rv = function(response)
         response = app._checked_response(function, await rv if plan.is_async else rv)
-    if "_session" in ctx.__dict__ or (ctx.sends_cookies and app._refreshes_session(ctx)):
+    if ctx.opened_session or (ctx.sends_cookies and app._refreshes_session(ctx)):
         interface = app.session_interface
         if not interface.is_null_session(ctx._session):
             interface.save_session(app, ctx._session, response)

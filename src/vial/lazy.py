@@ -9,11 +9,10 @@ T = TypeVar("T")
 
 
 class lazy(Generic[T]):
-    """Decorate a method of no arguments; its result replaces it in the instance's ``__dict__``.
+    """Decorate a method of no arguments; its result replaces it on the instance.
 
     Unlike :class:`functools.cached_property` of Python 3.11 it takes no lock, and unlike
-    Werkzeug's it does not intercept later reads. ``name in vars(obj)`` tells whether it was used;
-    assigning sets the value.
+    Werkzeug's it does not intercept later reads. Assigning sets the value.
     """
 
     def __init__(self, build: Callable[[Any], T]) -> None:
@@ -28,7 +27,9 @@ class lazy(Generic[T]):
     def __get__(self, obj: object | None, owner: type) -> T | Self:
         if obj is None:
             return self
-        value = obj.__dict__[self.name] = self.build(obj)
+        value = self.build(obj)
+        # PERF: benchmarks/dispatch.py, hello: touching __dict__ would make CPython 3.11 build it.
+        setattr(obj, self.name, value)
         return value
 
     if TYPE_CHECKING:  # a descriptor without __set__ is read-only to type checkers

@@ -27,6 +27,7 @@ STEPS = (
     "handle_exception",
     "finalize_request",
     "process_response",
+    "make_response",
     "raise_routing_exception",
     "do_teardown_request",
     "do_teardown_appcontext",

@@ -206,17 +206,14 @@ class Response(ResponseBase):
     _status = "200 OK"
     _status_code = 200
     direct_passthrough = False
-    #: The content type, until ``headers`` is built and holds it.
-    _content_type: str | None = None
     #: Whether a subclass changed how a response is sent.
     _overridden = False
-    #: Headers of the app's config, sent unless the response says otherwise.
-    _defaults: tuple[tuple[str, str], ...] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = any(getattr(cls, name) is not getattr(Response, name) for name in _SENDING)
         cls._overridden = own or not cls.automatically_set_content_length
+        cls._status, cls._status_code = cls._clean_status(None, cls.default_status)  # type: ignore[arg-type]
 
     def __init__(
         self,
@@ -228,6 +225,12 @@ class Response(ResponseBase):
         direct_passthrough: bool = False,
     ) -> None:
         # PERF: benchmarks/dispatch.py, hello: nothing here builds an object but the body's list.
+        self._headers: Headers | None = None
+        self._closing: list[Any] | None = None
+        #: Headers of the app's config, sent unless the response says otherwise.
+        self._defaults: tuple[tuple[str, str], ...] = ()
+        #: The content type, until ``headers`` is built and holds it.
+        self._content_type: str | None = None
         self.response: Any
         if isinstance(response, str):
             self.response = [response.encode()]
@@ -237,8 +240,6 @@ class Response(ResponseBase):
             self.response = [] if response is None else response
         if status is not None:
             self.status = status
-        elif self.default_status != 200:
-            self.status = self.default_status
         if direct_passthrough:
             self.direct_passthrough = True
         if content_type is not None:
@@ -252,6 +253,16 @@ class Response(ResponseBase):
         if headers is not None:
             self._set_headers(headers, isinstance(response, (str, bytes, bytearray)))
 
+    @classmethod
+    def force_type(cls, response: ResponseBase, environ: WSGIEnvironment | None = None) -> Response:
+        """Make a response of this class of one of another, or of a WSGI application."""
+        forced = super().force_type(response, environ)
+        own = forced.__dict__
+        if "_headers" not in own:  # Werkzeug's has its headers where this class has a property
+            own["_headers"], own["_closing"] = own.pop("headers"), own.pop("_on_close")
+            own.update(_defaults=(), _content_type=None)
+        return forced  # type: ignore[return-value]
+
     def _set_headers(self, headers: Any, sized: bool) -> None:
         given = headers if isinstance(headers, Headers) else Headers(headers)
         if self._content_type is not None:
@@ -262,12 +273,16 @@ class Response(ResponseBase):
             given["Content-Length"] = str(len(self.response[0]))
         self.headers = given
 
-    @lazy
-    def headers(self) -> Headers:
+    @property
+    def headers(self) -> Headers:  # type: ignore[override]
         """The headers as a mutable :class:`~werkzeug.datastructures.Headers`."""
-        headers = Headers(self._header_list())
-        self._defaults = ()
-        return headers
+        if self._headers is None:
+            self._headers = Headers(self._header_list())
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: Headers) -> None:
+        self._headers = headers
 
     def _header_list(self) -> list[tuple[str, str]]:
         content_type = self._content_type
@@ -277,29 +292,29 @@ class Response(ResponseBase):
         body = self.response
         if type(body) is list and len(body) == 1 and self.automatically_set_content_length:
             headers.append(("Content-Length", str(len(body[0]))))
-        headers += self._defaults
         return headers
 
-    @lazy
-    def _on_close(self) -> list[Any]:
-        return []
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        """The headers to send: those set, what Werkzeug derives, and the app's defaults."""
+        headers = super().get_wsgi_headers(environ)
+        for name, value in self._defaults:
+            headers.setdefault(name, value)
+        return headers
+
+    @property
+    def _on_close(self) -> list[Any]:  # type: ignore[override]
+        if self._closing is None:
+            self._closing = []
+        return self._closing
 
     def set_data(self, value: bytes | str) -> None:
         """Replace the body by text (sent as UTF-8) or bytes."""
         body = value.encode() if isinstance(value, str) else value
         self.response = [body]
-        if "headers" in self.__dict__ and self.automatically_set_content_length:
+        if self._headers is not None and self.automatically_set_content_length:
             self.headers["Content-Length"] = str(len(body))
 
     data = property(ResponseBase.get_data, set_data, doc="The body as bytes; may be assigned.")
-
-    def set_defaults(self, defaults: tuple[tuple[str, str], ...]) -> None:
-        """Add headers that the app sends with every response; what the response says wins."""
-        if "headers" not in self.__dict__:
-            self._defaults = defaults
-            return
-        for name, value in defaults:
-            self.headers.setdefault(name, value)
 
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]
@@ -333,13 +348,13 @@ class Response(ResponseBase):
             or type(body) is not list
             or len(body) != 1
             or type(body[0]) is not bytes
-            or "headers" in self.__dict__
-            or "_on_close" in self.__dict__
+            or self._headers is not None
+            or self._closing is not None
             or self._status_code in _WITHOUT_BODY
         ):
             return None
         content_type = self._content_type or _content_types.get(self.default_mimetype)
         if content_type is None:
-            return self._header_list(), body[0]
+            return [*self._header_list(), *self._defaults], body[0]
         length = ("Content-Length", str(len(body[0])))
         return [("Content-Type", content_type), length, *self._defaults], body[0]

@@ -28,10 +28,11 @@ class ScopeContext(RequestContext):
     """A request that came as an ASGI scope; its WSGI environ is made when something asks."""
 
     def __init__(self, app: Vial, scope: Scope) -> None:
-        self.app = app
+        super().__init__(app, {})
+        del self.environ  # the lazy one shows
         self.scope = scope
-        self.host = self.content_length = None
-        self.sends_cookies = self.chunked = False
+        self.content_length: bytes | None = None
+        self.chunked = False
         for name, value in scope["headers"]:
             if name == b"host":
                 self.host = value.decode("latin-1")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextvars import Token
 from typing import TYPE_CHECKING
 
-from ..ctx import RequestContext
+from ..ctx import RequestContext, decoded_path
 from ..driver import drive
 from ..flow import run
 from ..globals import _cv
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 def handle(app: Vial, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Answer one request."""
     ctx = RequestContext(app, environ)
-    outer = _cv.get(None)
-    if outer is not None and outer.app is app:
-        ctx._outer = outer
     token = _cv.set(ctx)
+    if token.old_value is not Token.MISSING and token.old_value.app is app:
+        ctx._outer = token.old_value
     try:
-        ctx.match_request()
+        path = environ.get("PATH_INFO") or ""
+        if not path.isascii():
+            path = decoded_path(path)
+        ctx._match(path, environ["REQUEST_METHOD"])
         response = drive(run(ctx))
         return response(environ, start_response)
     finally:
