@@ -313,7 +313,9 @@ logging.find_request_errors = _request_errors
 def after_this_request(f: vt.AfterRequestCallable[Any]) -> vt.AfterRequestCallable[Any]:
     """Call ``f(response)`` after the current request; it returns the response to send."""
     ctx = _request_ctx_for("after_this_request")
-    ctx.after_functions = (*ctx.after_functions, f)
+    if not ctx.after_functions:
+        ctx.after_functions = []
+    ctx.after_functions.append(f)  # in place: one of them may add another
     return f
 
 

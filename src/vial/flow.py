@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError
@@ -89,7 +90,7 @@ async def run(ctx: RequestContext) -> Response:
             request_finished.send(app, _async_wrapper=app.ensure_sync, response=response)
         return response
     except BaseException as e:
-        error = e
+        error = None if app.should_ignore_error(e) else e
         if not isinstance(e, Exception):  # a cancelled task, a worker that is told to exit
             raise
         return app.handle_exception(e) if plan.compatible else await unhandled(ctx, e)
@@ -189,7 +190,7 @@ async def finalize(ctx: RequestContext, rv: Any, from_error_handler: bool = Fals
 async def process(ctx: RequestContext, response: Response) -> Response:
     """Run the after functions, last registered first, and save the session if it was opened."""
     app, plan = ctx.app, ctx.plan
-    for function in (*map(plan.lane, ctx.after_functions), *plan.after):
+    for function in chain(map(plan.lane, ctx.after_functions), plan.after):
         rv = function(response)
         response = app._checked_response(function, await rv if plan.is_async else rv)
     if ctx.opened_session or (ctx.sends_cookies and app._refreshes_session(ctx)):

@@ -20,6 +20,9 @@ _ACCEPTED = (
     " tuple (body, status), (body, headers) or (body, status, headers)"
 )
 
+#: What a class of HTTP errors may do in its own way, with the environ of the request.
+_HTTP_METHODS = ("get_response", "get_body", "get_headers")
+
 
 def to_response(app: Vial, rv: Any) -> Response:
     """Turn a view's return value into an ``app.response_class``.
@@ -86,7 +89,9 @@ def _forced(cls: type[Response], rv: Any) -> Any:
 
 
 def _of_http_exception(cls: type[Response], error: HTTPException) -> Any:
-    if error.response is not None or type(error).get_response is not HTTPException.get_response:
+    if error.response is not None or any(
+        getattr(type(error), name) is not getattr(HTTPException, name) for name in _HTTP_METHODS
+    ):
         return _forced(cls, error)
     return cls(error.get_body(), error.code, error.get_headers())
 
