@@ -5,7 +5,6 @@ from typing import Any
 
 import flask_socketio
 import pytest
-
 from socketio_wire import WebSocket, run, until
 
 import vial.socketio
@@ -217,11 +216,11 @@ def test_functions_work_in_views_where_the_recipient_is_named(
 
 
 def test_without_a_client_the_error_says_what_to_do(app: Vial, socketio: SocketIO) -> None:
-    with app.test_request_context(), pytest.raises(RuntimeError, match="No Socket.IO event is"):
+    with app.test_request_context(), pytest.raises(RuntimeError, match=r"No Socket.IO event is"):
         emit("x")
     with app.app_context(), pytest.raises(RuntimeError, match=r"Name one \(to=..., sid=...\)"):
         join_room("x")
-    with Vial("bare").app_context(), pytest.raises(RuntimeError, match="'bare' has no Socket.IO"):
+    with Vial("bare").app_context(), pytest.raises(RuntimeError, match=r"'bare' has no Socket.IO"):
         emit("x", broadcast=True)
 
 

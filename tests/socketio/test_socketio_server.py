@@ -142,7 +142,7 @@ def test_error_handlers_take_what_handlers_raise(app: Vial, socketio: SocketIO, 
 
 async def raise_async() -> None:
     await asyncio.sleep(0)
-    1 / 0  # noqa: B018
+    1 / 0
 
 
 def test_a_plain_wrapper_of_an_async_handler_is_awaited(app: Vial, socketio: SocketIO) -> None:

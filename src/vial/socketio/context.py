@@ -87,12 +87,11 @@ async def run_event(socketio: SocketIO, event: Event) -> Any:
     found = server.connection(event.sid, event.namespace)
     if found is None:
         return server.not_handled  # the client is gone, and its handshake with it
-    performance = _perform(socketio, event, *found)
     try:
         if event.handler.is_async:
-            result = await performance
+            result = await _perform(socketio, event, *found)
         else:
-            result = await run_in_pool(drive, performance)
+            result = await run_in_pool(_performed, socketio, event, *found)
         return None if result is SENT else result  # "return emit(...)" says nothing
     except Exception as e:
         connecting = event.message == "connect"
@@ -102,6 +101,11 @@ async def run_event(socketio: SocketIO, event: Event) -> Any:
         if connecting:
             raise ConnectionRefusedError() from e
         return server.not_handled
+
+
+def _performed(socketio: SocketIO, event: Event, *found: Any) -> Any:
+    # Made here: one that is cancelled while it waits for a thread leaves no coroutine behind.
+    return drive(_perform(socketio, event, *found))
 
 
 async def _perform(

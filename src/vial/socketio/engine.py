@@ -26,7 +26,7 @@ AllowedOrigins: TypeAlias = "str | Iterable[str] | Callable[..., bool] | None"
 EXCHANGE = "vial.socketio.exchange"
 SEPARATOR = "\x1e"
 _CONTROL_FRAME = 6  # "2probe" is the longest that is not a message
-_DIGITS = frozenset("0123456789")
+_PACKET_TYPES = frozenset("0123456")  # of both protocols
 
 
 class Origins:
@@ -141,8 +141,8 @@ def _is_frame(text: str) -> bool:
     """A text that python-engineio can parse without harm: it hands anything else to a JSON parser
     outside of its error handling."""
     if text[:1] == "4":
-        return text[1:2] in _DIGITS
-    return text[:1] in _DIGITS and len(text) <= _CONTROL_FRAME
+        return text[1:2] in _PACKET_TYPES
+    return text[:1] in _PACKET_TYPES and len(text) <= _CONTROL_FRAME
 
 
 def _refusal(status: str, message: str) -> Answer:
@@ -254,9 +254,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             self._polling.discard(sid)
             gone.cancel()
             if poll.cancel():  # the client is gone, and what was to be sent with it
-                await asyncio.wait({poll})
+                await asyncio.gather(poll, return_exceptions=True)
                 await self.drop(sid)
-        if not poll.cancelled():
+        if not gone.done():
             poll.result()
 
     def _end_upgrade(self, sid: str | None) -> None:

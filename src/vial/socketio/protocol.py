@@ -161,6 +161,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         self.app = app
         self.home = Home()
         self.tasks: set[asyncio.Task[Any]] = set()
+        self._leaving: dict[str, Environ] = {}
         self._patience = patience
         super().__init__(client_manager=Manager(), origins=origins, **options)
 
@@ -195,7 +196,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
 
     def connection(self, sid: str, namespace: str) -> tuple[Environ, Connection] | None:
         """The handshake and the record of a client; None when it is gone."""
-        environ = self.get_environ(sid, namespace)
+        environ = self._leaving.get(sid) or self.get_environ(sid, namespace)
         return None if environ is None else (environ, environ[CONNECTION])
 
     def report(self, error: Exception, event: str | None, sid: str, namespace: str) -> None:
@@ -272,10 +273,12 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
                 self.packet_class(socket_packet.CONNECT_ERROR, refusal, namespace=namespace),
             )
             return
+        environ = self.environ[eio_sid]
         await super()._handle_connect(eio_sid, namespace, data)
         if eio_sid not in self.environ:
             # It left while the connect handler ran: python-socketio would keep it for ever.
-            await self._handle_disconnect(eio_sid, namespace, self.reason.TRANSPORT_CLOSE)
+            self.environ[eio_sid] = environ
+            await self._handle_eio_disconnect(eio_sid, self.reason.TRANSPORT_CLOSE)
 
     def _serves(self, namespace: str) -> bool:
         registered = (self.handlers, self.namespace_handlers, self.namespaces)
@@ -307,11 +310,18 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             self.report(e, data[0], sid, namespace)
 
     async def _trigger_event(self, event: str, namespace: str, *args: Any) -> Any:
-        if event == "disconnect":
-            found = self.connection(args[0], namespace)
-            if found:
-                await found[1].line.turn()
-        return await super()._trigger_event(event, namespace, *args)
+        if event != "disconnect":
+            return await super()._trigger_event(event, namespace, *args)
+        environ = self.get_environ(args[0], namespace)
+        if environ is None:
+            return self.not_handled
+        # The transport may end while the handler waits for its turn, and take the environ along.
+        self._leaving[args[0]] = environ
+        try:
+            await environ[CONNECTION].line.turn()
+            return await super()._trigger_event(event, namespace, *args)
+        finally:
+            del self._leaving[args[0]]
 
 
 def _is_event(data: Any) -> bool:

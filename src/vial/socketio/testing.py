@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from engineio import packet as engine_packet  # type: ignore[import-untyped]
@@ -89,7 +89,7 @@ class SocketIOTestClient:
         """Connect to a namespace, one more or after a :meth:`disconnect`."""
         environ = self._handshake(query_string, headers)
         packet = socket_packet.Packet(socket_packet.CONNECT, auth, namespace or "/")
-        self._run(self._open(environ))
+        self._run(self._open, environ)
         self._send(packet)
 
     def disconnect(self, namespace: str | None = None) -> None:
@@ -166,7 +166,7 @@ class SocketIOTestClient:
             environ[CONNECTION] = known[CONNECTION]
 
     def _send(self, packet: socket_packet.Packet) -> None:
-        self._run(self._inject(packet))
+        self._run(self._inject, packet)
         self._collect()
         if self._errors:
             error = self._errors[0]
@@ -187,12 +187,12 @@ class SocketIOTestClient:
                     " let it call socketio.start_background_task()."
                 )
 
-    def _run(self, step: Coroutine[Any, Any, None]) -> None:
-        self._server.home.run(self._on_loop(step))
+    def _run(self, step: Callable[..., Awaitable[None]], *args: Any) -> None:
+        self._server.home.run(self._on_loop(step, *args))
 
-    async def _on_loop(self, step: Coroutine[Any, Any, None]) -> None:
+    async def _on_loop(self, step: Callable[..., Awaitable[None]], *args: Any) -> None:
         self._server.settle()
-        await step
+        await step(*args)
 
     # What is received
 
