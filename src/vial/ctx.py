@@ -7,7 +7,7 @@ the context at first access; ``made_request`` and ``opened_session`` tell whethe
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import Token
 from functools import update_wrapper
 from types import TracebackType
@@ -180,7 +180,7 @@ class RequestContext(AppContext):
         self.opened_session = session is not None
         self.routing_exception: Exception | None = None
         #: What after_this_request() was given.
-        self.after_functions: tuple[vt.AfterRequestCallable[Any], ...] = ()
+        self.after_functions: list[vt.AfterRequestCallable[Any]] | tuple[()] = ()
         #: How many streams of stream_with_context() still read; ``_left``: only they do.
         self._streams = 0
         if request is not None:
@@ -313,7 +313,7 @@ logging.find_request_errors = _request_errors
 def after_this_request(f: vt.AfterRequestCallable[Any]) -> vt.AfterRequestCallable[Any]:
     """Call ``f(response)`` after the current request; it returns the response to send."""
     ctx = _request_ctx_for("after_this_request")
-    if not ctx.after_functions:
+    if not isinstance(ctx.after_functions, list):
         ctx.after_functions = []
     ctx.after_functions.append(f)  # in place: one of them may add another
     return f

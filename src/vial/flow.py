@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError
 from werkzeug.routing import RoutingException
@@ -45,12 +45,11 @@ class Plan:
     after: tuple[Function, ...]
     teardown: tuple[Function, ...]
     app_teardown: tuple[Function, ...]
+    prepares: bool  # whether preprocess() has anything to do
     tears_down: bool
-    #: Makes a user's function fit: it then returns a value, or where ``is_async`` an awaitable.
-    lane: Callable[[Function], Function]
+    lane: Callable[[Function], Function]  # makes functions return a value, or an awaitable
     is_async: bool = False
-    #: The app overrides a step of this file: go through its methods, as Flask does.
-    compatible: bool = False
+    compatible: bool = False  # the app overrides a step: go through its methods, as Flask does
     opens_session: bool = False  # an interface that is not ours may want to see every request
     headers: tuple[tuple[str, str], ...] = ()  # of every response, unless it has its own
     on_loop: Any = None  # the plan for a gateway that has a loop, where anything is async
@@ -64,19 +63,15 @@ async def run(ctx: RequestContext) -> Response:
     if not app._got_first_request:
         app._start()
     try:
-        if plan.opens_session:
-            ctx._session  # noqa: B018
         if plan.compatible:
             return app.full_dispatch_request()
         try:
             if request_started.receivers:
                 request_started.send(app, _async_wrapper=app.ensure_sync)
-            rv = await preprocess(ctx) if plan.before or plan.preprocess else None
+            rv = await preprocess(ctx) if plan.prepares else None
             if rv is None:
                 if ctx.routing_exception is not None:
-                    if app.debug:
-                        app.raise_routing_exception(ctx.request)
-                    raise ctx.routing_exception
+                    raise_routing_exception(ctx)
                 rv = plan.view(**ctx.view_args)  # type: ignore[arg-type]
                 if plan.is_async:
                     rv = await rv
@@ -106,12 +101,20 @@ async def run(ctx: RequestContext) -> Response:
             await leave(ctx, error)
 
 
+def raise_routing_exception(ctx: RequestContext) -> NoReturn:
+    """Raise why no rule matched."""
+    if ctx.app.debug:
+        ctx.app.raise_routing_exception(ctx.request)
+    raise ctx.routing_exception  # type: ignore[misc]
+
+
 async def preprocess(ctx: RequestContext) -> Any:
     """URL value preprocessors, then before functions; a value other than ``None`` answers."""
-    plan, args = ctx.plan, ctx.view_args
-    endpoint = None if ctx.url_rule is None else ctx.url_rule.endpoint
+    plan, rule = ctx.plan, ctx.url_rule
+    if plan.opens_session:
+        ctx._session  # noqa: B018
     for function in plan.preprocess:
-        function(endpoint, args)
+        function(rule and rule.endpoint, ctx.view_args)
     for function in plan.before:
         rv = function()
         if plan.is_async:
@@ -136,8 +139,7 @@ async def user_exception(ctx: RequestContext, e: Exception) -> Any:
 
 
 async def http_exception(ctx: RequestContext, e: HTTPException) -> Any:
-    """What the handlers make of an HTTP error; the error itself where there is none for it."""
-    # An exception that stands for a response has no code, one of routing is a redirect.
+    """What the handlers make of an HTTP error; itself if none, a redirect or a response."""
     if e.code is None or isinstance(e, RoutingException):
         return e
     return await _handled(ctx, e, default=e)
@@ -170,14 +172,12 @@ async def unhandled(ctx: RequestContext, e: Exception) -> Response:
 
 async def finalize(ctx: RequestContext, rv: Any, from_error_handler: bool = False) -> Response:
     """Make the response and :func:`process` it; while an error is handled another is logged."""
-    app, plan = ctx.app, ctx.plan
+    app = ctx.app
     response = app.make_response(rv)
-    response._defaults = plan.headers
+    response._defaults = ctx.plan.headers
     try:
-        if plan.compatible:
-            response = app.process_response(response)
-        else:
-            response = await process(ctx, response)
+        compatible = ctx.plan.compatible
+        response = app.process_response(response) if compatible else await process(ctx, response)
         if request_finished.receivers:
             request_finished.send(app, _async_wrapper=app.ensure_sync, response=response)
     except Exception:

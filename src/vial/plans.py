@@ -50,11 +50,13 @@ def make_plan(app: Vial, endpoint: str | None, base: type) -> Plan:
     """The plan of an endpoint; with ``None`` that of requests that match no rule."""
     plan = _collect(app, endpoint)
     compatible = overrides_steps(app, base)
+    opens_session = not isinstance(app.session_interface, SecureCookieSessionInterface)
     plan = replace(
         plan,
         compatible=compatible,
         tears_down=bool(compatible or plan.teardown or plan.app_teardown),
-        opens_session=not isinstance(app.session_interface, SecureCookieSessionInterface),
+        opens_session=opens_session,
+        prepares=bool(opens_session or plan.before or plan.preprocess),
     )
     every = (plan.view, *plan.before, *plan.after, *plan.teardown, *plan.app_teardown)
     if plan.compatible or not any(map(is_async, every)):
@@ -75,6 +77,7 @@ def _collect(app: Vial, endpoint: str | None) -> Plan:
         after=_of(app.after_request_funcs, inside_out, reverse=True),
         teardown=_of(app.teardown_request_funcs, inside_out, reverse=True),
         app_teardown=tuple(reversed(app.teardown_appcontext_funcs)),
+        prepares=True,
         tears_down=True,
         lane=app.ensure_sync,
         headers=_NOSNIFF if app.config.get("NOSNIFF") else (),

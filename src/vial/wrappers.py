@@ -274,7 +274,7 @@ class Response(ResponseBase):
         self.headers = given
 
     @property
-    def headers(self) -> Headers:  # type: ignore[override]
+    def headers(self) -> Headers:
         """The headers as a mutable :class:`~werkzeug.datastructures.Headers`."""
         if self._headers is None:
             self._headers = Headers(self._header_list())
