@@ -29,6 +29,7 @@ from .sansio.app import App
 from .sansio.scaffold import _sentinel
 from .signals import appcontext_tearing_down, request_started, request_tearing_down
 from .teardown import tear_down
+from .watched import WatchedDict, WatchedList
 from .wrappers import Request, Response
 
 if TYPE_CHECKING:
@@ -94,8 +95,12 @@ class Vial(App):
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
+        old = vars(self).get(name)
+        watched = isinstance(old, (WatchedDict, WatchedList))
+        if watched and type(value) is not type(old):  # a registry is replaced by a plain one
+            value = old.like(value)  # type: ignore[union-attr]
         super().__setattr__(name, value)
-        if name in STEPS or name in ("session_interface", "create_url_adapter"):
+        if watched or name in STEPS or name in ("session_interface", "create_url_adapter"):
             self._thaw()
 
     # -- compiling ---------------------------------------------------------------------------

@@ -36,6 +36,10 @@ class WatchedList(list[Any]):
         super().__init__(items)
         self._notify = notify
 
+    def like(self, items: Any) -> WatchedList:
+        """A list of other items that tells the same."""
+        return WatchedList(self._notify, items)
+
 
 class WatchedDict(defaultdict[Any, Any]):
     """A dict that calls ``notify()`` after each change; missing keys are made by ``factory``.
@@ -46,6 +50,12 @@ class WatchedDict(defaultdict[Any, Any]):
     def __init__(self, notify: Notify, factory: Callable[[], Any] | None = None) -> None:
         super().__init__(factory)
         self._notify = notify
+
+    def like(self, items: Any) -> WatchedDict:
+        """A dict of other items that tells the same."""
+        other = WatchedDict(self._notify, self.default_factory)
+        other.update(items)
+        return other
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if type(value) is list:
