@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from werkzeug.routing import BaseConverter, BuildError, Rule
+from werkzeug.routing import BaseConverter, BuildError, RequestRedirect, Rule
 
 from .harness import Web, same
 
@@ -392,11 +392,21 @@ def test_odd_paths(web: Web, path: str) -> None:
 @same
 def test_debug_mode_explains_a_redirect_that_would_lose_a_form(web: Web) -> None:
     app = web.app(DEBUG=True)
+
+    class Moved(BaseConverter):
+        def to_python(self, value: str) -> Any:
+            error = RequestRedirect(f"http://localhost/new/{value}")
+            error.code = 301
+            raise error
+
+    app.url_map.converters["moved"] = Moved
+    app.add_url_rule("/old/<moved:x>", "old", lambda x: "", methods=["GET", "POST"])
     app.add_url_rule("/form/", "form", lambda: "form", methods=["POST", "GET"])
-    app.url_map.add(Rule("/old", endpoint="old", redirect_to="/form/", methods=["POST", "GET"]))
     web.post("/form")
-    web.post("/old")
-    web.get("/old")
+    web.get("/old/1")
+    web.post("/old/1")
+    app.debug = False
+    web.post("/old/1")
 
 
 @same
