@@ -6,8 +6,10 @@ import asyncio
 import logging
 import os
 import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import textwrap
@@ -19,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from vial import Vial
+from vial import Vial, request
 from vial.server import run, serve
 from vial.server.embedded import EmbeddedServer
 from vial.server.lifespan import StartupError
@@ -167,8 +169,8 @@ def test_one_line_is_logged_per_request(
 ) -> None:
     caplog.set_level(logging.INFO, "werkzeug")
     server = serving()
-    for request in (HELLO.replace(b"/", b"/%1b[31m?a=%0a", 1), HELLO.replace(b"/", b"/crash", 1)):
-        server.ask(request)
+    for data in (HELLO.replace(b"/", b"/%1b[31m?a=%0a", 1), HELLO.replace(b"/", b"/crash", 1)):
+        server.ask(data)
     server.connect(UPGRADE)
     server.stop()
     lines = [re.sub(r"\[.*?\] ", "", r.getMessage(), count=1) for r in caplog.records]
@@ -444,7 +446,7 @@ def test_a_signal_stops_a_program_with_a_hanging_view(
         code, errors, took = running.end(number)
         until_closed(client)
     assert (code, errors) == (0, "")
-    assert took < 1.5  # 0.8 s on an idle machine
+    assert took < 2  # 0.8 s on an idle machine
 
 
 @pytest.mark.slow
@@ -468,20 +470,73 @@ def test_all_addresses_are_printed_as_ones_that_a_browser_opens(
     assert re.fullmatch(r" \* Running on http://127.0.0.1:\d+/\n", lines[3])
 
 
-def test_a_truncated_body_is_400(serving: Callable[..., Running]) -> None:
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        (b"Content-Length: 3\r\n\r\nabc", b"200"),
+        (b"Content-Length: 3\r\n\r\nab", b""),  # the client is gone: nobody to answer
+        (b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", b"200"),
+        (b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", b""),
+        (b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nX\r\n", b"400"),
+    ],
+)
+def test_a_view_never_sees_a_broken_body_as_complete(
+    body: bytes, answer: bytes, serving: Callable[..., Running]
+) -> None:
     seen: list[bytes] = []
     app = Vial("upload", root_path="/")
 
     @app.post("/")
     def upload() -> str:
-        from vial import request
-
         seen.append(request.get_data())
         return "ok"
 
     server = serving(app)
-    client = server.connect(
-        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nX\r\n"
-    )
-    assert client.recv(4096).startswith(b"HTTP/1.1 400 ")
-    assert seen == []
+    client = server.connect(b"POST / HTTP/1.1\r\nHost: localhost\r\n" + body)
+    if answer:
+        assert client.recv(4096)[9:12] == answer
+    client.close()
+    server.stop()
+    assert seen == ([b"abc"] if answer == b"200" else [])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("openssl"), reason="makes the certificate")
+def test_a_certificate_makes_it_https(serving: Callable[..., Running], tmp_path: Path) -> None:
+    names = [str(tmp_path / name) for name in ("cert.pem", "key.pem")]
+    make = "req -x509 -nodes -newkey rsa:2048 -subj /CN=localhost -days 1"
+    files = ["-out", names[0], "-keyout", names[1]]
+    subprocess.run(["openssl", *make.split(), *files], check=True, capture_output=True)
+    server = serving(ssl_files=(names[0], names[1]))
+    context = ssl.create_default_context(cafile=names[0])
+    with context.wrap_socket(server.connect(), server_hostname="localhost") as client:
+        client.sendall(HELLO)
+        assert client.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_a_startup_that_hangs_can_be_stopped() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    begun = threading.Event()
+    server = EmbeddedServer(app, socket.create_server(("127.0.0.1", 0)))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    assert begun.wait(2)
+    server.stop()
+    thread.join(2)
+    assert not thread.is_alive()
+
+
+def test_a_thread_leaves_the_signal_handlers_alone(serving: Callable[..., Running]) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    serving()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_the_main_thread_gets_its_signal_handlers_back() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(SystemExit):
+        serve(refuses_to_start, "127.0.0.1", 0)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
