@@ -217,6 +217,12 @@ def test_the_serializer_notices_a_changed_interface() -> None:
         serializer(app).loads(cookie)
 
 
+def test_the_serializer_tells_the_time_of_a_cookie_when_asked(clock: SimpleNamespace) -> None:
+    signed = serializer(make_app())
+    read = signed.loads(signed.dumps({"a": 1}), return_timestamp=True)
+    assert read == ({"a": 1}, datetime.fromtimestamp(clock.now, UTC))
+
+
 def test_threads_share_the_serializer() -> None:
     signed = serializer(make_app())
     wrong: list[Any] = []

@@ -217,12 +217,24 @@ class _Serializer(URLSafeTimedSerializer):
 
     def __init__(self, secret_key: Any, **kwargs: Any) -> None:
         super().__init__(secret_key, **kwargs)
-        self._signer = super().make_signer()
+        self._signer: Any = super().make_signer()
 
     def make_signer(self, salt: str | bytes | None = None) -> Any:
         if salt is None or salt == self.salt:
             return self._signer
         return super().make_signer(salt)
+
+    def loads(
+        self,
+        s: str | bytes,
+        max_age: int | None = None,
+        return_timestamp: bool = False,
+        salt: str | bytes | None = None,
+    ) -> Any:
+        if return_timestamp or salt is not None:
+            return super().loads(s, max_age, return_timestamp, salt)
+        # PERF: itsdangerous makes a datetime in any case (benchmarks/dispatch.py, session).
+        return self.load_payload(self._signer.unsign(want_bytes(s), max_age=max_age))
 
 
 @lru_cache(maxsize=32)

@@ -28,7 +28,7 @@ class JSONProvider:
     """
 
     def __init__(self, app: Vial) -> None:
-        self._app: Vial = weakref.proxy(app)
+        self._app: Vial = weakref.proxy(app)  # type: ignore[assignment]
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Write a value as JSON text; ``kwargs`` are the library's."""
