@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 
 from ..concurrency import run_in_pool
@@ -35,7 +36,9 @@ class ScopeContext(RequestContext):
         self.chunked = False
         for name, value in scope["headers"]:
             if name == b"host":
-                self.host = value.decode("latin-1")
+                text = value.decode("latin-1")
+                # Two make no host name, and so a 400 (RFC 9112 §3.2); WSGI servers join them too.
+                self.host = text if self.host is None else f"{self.host},{text}"
             elif name == b"cookie":
                 self.sends_cookies = True
             elif name == b"content-length":
@@ -67,18 +70,25 @@ async def _http(app: Vial, scope: Scope, receive: Receive, send: Send) -> None:
     ctx = ScopeContext(app, scope)
     method = scope["method"]
     ctx.body = await receive_body(ctx, method, receive)
+    try:
+        response = await _answer(ctx, split_path(scope)[1], method)
+        await respond(ctx, response, method, receive, send)
+    finally:
+        if not isinstance(ctx.body[0], BytesIO):
+            ctx.body[0].close()  # a temporary file
+
+
+async def _answer(ctx: ScopeContext, path: str, method: str) -> Response:
     token = _cv.set(ctx)
     try:
-        ctx._match(split_path(scope)[1], method)
+        ctx._match(path, method)
         on_loop = ctx.plan.on_loop
         if on_loop is None:
-            response = await run_in_pool(_run_sync, ctx)
-        else:
-            ctx.plan = on_loop
-            response = await run(ctx)
+            return await run_in_pool(_run_sync, ctx)
+        ctx.plan = on_loop
+        return await run(ctx)
     finally:
         _cv.reset(token)
-    await respond(ctx, response, method, receive, send)
 
 
 def _run_sync(ctx: ScopeContext) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from io import BytesIO
-from tempfile import SpooledTemporaryFile
+from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 from werkzeug.exceptions import (
@@ -68,29 +68,32 @@ async def _receive(
     body: IO[bytes] = BytesIO()
     size = 0
     more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnected()
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if limit is not None and size > limit:
-            body.close()
-            raise RequestEntityTooLarge()
-        if size > SPOOL_THRESHOLD and isinstance(body, BytesIO):
-            body = _spooled(body)
-        body.write(chunk)
-        more = message.get("more_body", False)
-    if expected is not None and size != expected:
-        raise ClientDisconnected(f"The body has {size} bytes, {expected} were announced.")
+    try:
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnected()
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if limit is not None and size > limit:
+                raise RequestEntityTooLarge()
+            if size > SPOOL_THRESHOLD and isinstance(body, BytesIO):
+                body = _on_disk(body)
+            body.write(chunk)
+            more = message.get("more_body", False)
+        if expected is not None and size != expected:
+            raise ClientDisconnected(f"The body has {size} bytes, {expected} were announced.")
+    except BaseException:
+        body.close()
+        raise
     body.seek(0)
     return body, size
 
 
-def _spooled(start: BytesIO) -> IO[bytes]:
-    spool = SpooledTemporaryFile(max_size=SPOOL_THRESHOLD)  # noqa: SIM115 - lives as the request
-    spool.write(start.getvalue())
-    return spool
+def _on_disk(start: BytesIO) -> IO[bytes]:
+    file = TemporaryFile()  # noqa: SIM115 - closed by the gateway, at the end of the request
+    file.write(start.getvalue())
+    return file
 
 
 async def wait_for_disconnect(receive: Receive) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Response as ResponseBase
 
 from ..concurrency import run_in_pool
 from ..wrappers import Response
@@ -19,21 +22,24 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 #: Seconds that a client may take for one chunk; a slow reader must not keep a view for ever.
 RESPONSE_TIMEOUT = 60
 
+_END: Any = object()
+
 
 async def respond(
     ctx: RequestContext, response: Response, method: str, receive: Receive, send: Send
 ) -> None:
+    """Send a response, then close it."""
     plain = response.plain() if isinstance(response, Response) else None
     if plain is not None:
         await send(_start(response.status_code, plain[0]))
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else plain[1]})
         return
-    # Streams, files, changed headers: Werkzeug's rules for lengths, locations and bodiless answers.
-    headers = response.get_wsgi_headers(ctx.environ).to_wsgi_list()
     try:
+        # Streams, files, changed headers: Werkzeug's rules for lengths and bodiless answers.
+        headers = response.get_wsgi_headers(ctx.environ).to_wsgi_list()
         await send(_start(response.status_code, headers))
         if method == "HEAD" or response.status_code in (204, 304):
-            await send({"type": "http.response.body"})
+            await send({"type": "http.response.body", "body": b""})
         elif response.is_sequence:
             await send({"type": "http.response.body", "body": b"".join(response.iter_encoded())})
         else:
@@ -64,28 +70,57 @@ async def _stream(ctx: RequestContext, response: Response, receive: Receive, sen
 
 async def _send_chunks(ctx: RequestContext, response: Response, send: Send) -> None:
     timeout = ctx.app.config.get("RESPONSE_TIMEOUT", RESPONSE_TIMEOUT)
-    async for chunk in _chunks(response):
-        async with asyncio.timeout(timeout):
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body"})
+    is_async = hasattr(response.response, "__aiter__")
+    chunks = (_from_async if is_async else _from_sync)(response)
+    try:
+        async for chunk in chunks:
+            async with asyncio.timeout(timeout):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    finally:
+        await chunks.aclose()
+    await send({"type": "http.response.body", "body": b""})
 
 
-async def _chunks(response: Response) -> AsyncIterator[bytes]:
-    body: Any = response.response
-    if hasattr(body, "__aiter__"):
-        async for item in body:
+async def _from_async(response: Response) -> AsyncGenerator[bytes, None]:
+    try:
+        async for item in response.response:
             yield item.encode() if isinstance(item, str) else item
-        return
+    finally:
+        await _close_async(response)
+
+
+async def _from_sync(response: Response) -> AsyncGenerator[bytes, None]:
+    # All steps in one context, as in the thread of a WSGI server: "with app.app_context(): yield".
+    inside = copy_context().run
     iterator = iter(response.iter_encoded())
-    while (chunk := await _in_pool(next, iterator, None)) is not None:
-        yield chunk
+    try:
+        while (chunk := await _in_pool(inside, next, iterator, _END)) is not _END:
+            yield chunk
+    finally:
+        body, response.response = response.response, ()
+        if hasattr(body, "close"):
+            await _in_pool(inside, body.close)
 
 
 async def _close(response: Response) -> None:
-    end = getattr(response.response, "aclose", None)
-    if end is not None:
-        await end()
-    await run_in_pool(response.close)
+    try:
+        await _close_async(response)
+    finally:
+        # PERF: the way to a thread and back costs more than most responses.
+        if hasattr(response.response, "close") or response._on_close or _closes_itself(response):
+            await _in_pool(response.close)
+
+
+async def _close_async(response: Response) -> None:
+    """Close an async body, here and not on the loop that ``Response.close`` would use."""
+    body: Any = response.response
+    if hasattr(body, "aclose"):
+        response.response = ()
+        await body.aclose()
+
+
+def _closes_itself(response: Response) -> bool:
+    return type(response).close not in (Response.close, ResponseBase.close)
 
 
 async def _in_pool(function: Callable[..., Any], *args: Any) -> Any:

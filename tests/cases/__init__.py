@@ -1,0 +1,1 @@
+"""Shared suites: what several gateways, routers or stores must do alike."""

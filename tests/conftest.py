@@ -1,0 +1,21 @@
+"""For every test: a context that it leaves behind is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.register_assert_rewrite("cases", "asgi_validator")
+
+
+@pytest.fixture(autouse=True)
+def no_context_is_left() -> Iterator[None]:
+    from vial.globals import _cv
+
+    yield
+    left = []
+    while (ctx := _cv.get(None)) is not None:
+        left.append(ctx)
+        _cv.reset(ctx._tokens.pop())
+    assert left == [], "a context was pushed and not popped"
