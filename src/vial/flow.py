@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError
 from werkzeug.routing import RoutingException
 
+from .signals import appcontext_popped as _left
 from .signals import (
-    appcontext_popped,
     appcontext_tearing_down,
     got_request_exception,
     request_finished,
@@ -90,14 +90,8 @@ async def run(ctx: RequestContext) -> Response:
             raise
         return app.handle_exception(e) if plan.compatible else await unhandled(ctx, e)
     finally:
-        if (
-            plan.tears_down
-            or ctx.made_request
-            or ctx._streams
-            or request_tearing_down.receivers
-            or appcontext_tearing_down.receivers
-            or appcontext_popped.receivers
-        ):
+        heard = request_tearing_down.receivers or appcontext_tearing_down.receivers
+        if plan.tears_down or ctx.made_request or ctx._streams or heard or _left.receivers:
             await leave(ctx, error)
 
 
