@@ -224,7 +224,7 @@ class _Serializer(URLSafeTimedSerializer):
             return self._signer
         return super().make_signer(salt)
 
-    def loads(
+    def loads(  # type: ignore[override]
         self,
         s: str | bytes,
         max_age: int | None = None,
