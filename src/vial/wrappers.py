@@ -290,7 +290,8 @@ class Response(ResponseBase):
             content_type = _content_type(self.default_mimetype)
         headers = [] if content_type is None else [("Content-Type", content_type)]
         body = self.response
-        if type(body) is list and len(body) == 1 and self.automatically_set_content_length:
+        sized = type(body) is list and len(body) == 1 and type(body[0]) in (bytes, bytearray)
+        if sized and self.automatically_set_content_length:
             headers.append(("Content-Length", str(len(body[0]))))
         return headers
 
