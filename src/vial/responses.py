@@ -10,10 +10,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as ResponseBase
 
 from .globals import _cv
+from .wrappers import Response
 
 if TYPE_CHECKING:
     from .app import Vial
-    from .wrappers import Response
 
 _ACCEPTED = (
     "a string, bytes, a dict or list for JSON, a Response, an iterator, a WSGI callable, or a"
@@ -89,9 +89,10 @@ def _forced(cls: type[Response], rv: Any) -> Any:
 
 
 def _of_http_exception(cls: type[Response], error: HTTPException) -> Any:
-    if error.response is not None or any(
+    is_own = any(
         getattr(type(error), name) is not getattr(HTTPException, name) for name in _HTTP_METHODS
-    ):
+    )
+    if is_own or error.response is not None or cls is not Response:
         return _forced(cls, error)
     return cls(error.get_body(), error.code, error.get_headers())
 
