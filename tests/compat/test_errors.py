@@ -104,7 +104,7 @@ def test_nested_blueprints_handle_inside_out(web: Web) -> None:
 
 @same
 def test_an_unhandled_exception_is_a_500_and_logged(web: Web) -> None:
-    app = app_raising(web, Child("secret"), InternalServerError("own words"))
+    app_raising(web, Child("secret"), InternalServerError("own words"))
     web.listen("got_request_exception")
     web.every("/0?x=1", "/1")
     web.open("/0", method="HEAD")
