@@ -384,6 +384,18 @@ def test_a_body_cut_short_ends_the_session(app: Vial, socketio: SocketIO, ended:
     run(scenario)
 
 
+def test_a_poll_that_waits_ends_with_its_session(app: Vial, socketio: SocketIO) -> None:
+    async def scenario() -> None:
+        client = await Polling.open(app)
+        poll = asyncio.ensure_future(client.poll())
+        await asyncio.sleep(0)
+        assert (await client.post("1")).text == "ok"
+        assert (await poll).text == "6"
+        assert (await client.poll()).status == 400
+
+    run(scenario)
+
+
 def test_a_length_that_is_no_number_ends_the_session(
     app: Vial, socketio: SocketIO, ended: list[str]
 ) -> None:

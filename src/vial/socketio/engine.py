@@ -229,6 +229,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             for pkt in packets:
                 if not socket.closed:
                     await socket.receive(pkt)
+            if socket.closed:
+                socket.queue.put_nowait(packet.Packet(packet.NOOP))  # ends a poll that waits
         except TooLarge:
             await self.drop(socket.sid)
             return _refusal("413 CONTENT TOO LARGE", "Too large")
