@@ -158,8 +158,14 @@ class Vial(App):
     #: The WSGI entrance. Wrap it for middleware: ``app.wsgi_app = Middleware(app.wsgi_app)``.
     wsgi_app = wsgi.handle
 
+    def _own_wsgi_app(self) -> Any:
+        """The WSGI entrance, where middleware was put around it: it then works on every gateway."""
+        if "wsgi_app" in vars(self) or type(self).wsgi_app is not Vial.wsgi_app:
+            return self.wsgi_app
+        return None
+
     def asgi_app(self, scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
-        """The ASGI entrance. Wrap it as :attr:`wsgi_app`: ``app.asgi_app = Wrapper(app.asgi_app)``."""
+        """The ASGI entrance. Wrap it for middleware as :attr:`wsgi_app`."""
         from .gateways import asgi
 
         return asgi.handle(self, scope, receive, send)
@@ -336,10 +342,9 @@ class Vial(App):
 
     def _refreshes_session(self, ctx: RequestContext) -> bool:
         # A permanent session is sent again with every response, whether it was used or not.
-        return (
-            self.config["SESSION_REFRESH_EACH_REQUEST"]
-            and f"{self.config['SESSION_COOKIE_NAME']}=" in ctx.environ["HTTP_COOKIE"]
-        )
+        interface = self.session_interface
+        may_refresh = getattr(interface, "may_refresh", None)
+        return may_refresh is not None and may_refresh(self, ctx.environ["HTTP_COOKIE"])
 
     # -- sync and async ----------------------------------------------------------------------
 

@@ -88,16 +88,18 @@ class BoundedFormParser(FormDataParser):
         options: dict[str, str],
     ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, Any]]:
         if self.max_form_fields is not None:
-            stream = self._bounded(stream)
+            text = read_urlencoded(stream, self.max_form_memory_size, self.max_form_fields)
+            stream = BytesIO(text.encode())
         return super()._parse_urlencoded(stream, mimetype, content_length, options)
 
-    def _bounded(self, stream: IO[bytes]) -> IO[bytes]:
-        size = self.max_form_memory_size
-        body = stream.read() if size is None else stream.read(size + 1)
-        if size is not None and len(body) > size:
-            raise RequestEntityTooLarge()
-        check_fields(body.count(b"&") + 1, self.max_form_fields)
-        return BytesIO(body)
+
+def read_urlencoded(stream: IO[bytes], size: int | None, fields: int | None) -> str:
+    """Read a urlencoded form of at most ``size`` bytes and ``fields`` fields; 413 above them."""
+    body = stream.read() if size is None else stream.read(size + 1)
+    if size is not None and len(body) > size:
+        raise RequestEntityTooLarge()
+    check_fields(body.count(b"&") + 1, fields)
+    return body.decode()
 
 
 def check_fields(count: int, limit: int | None) -> None:

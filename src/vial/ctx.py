@@ -7,7 +7,7 @@ the context at first access; ``made_request`` and ``opened_session`` tell whethe
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextvars import Token
 from functools import update_wrapper
 from types import TracebackType

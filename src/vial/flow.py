@@ -45,6 +45,7 @@ class Plan:
     after: tuple[Function, ...]
     teardown: tuple[Function, ...]
     app_teardown: tuple[Function, ...]
+    processors: tuple[Function, ...]  # of the template context; never async
     prepares: bool  # whether preprocess() has anything to do
     tears_down: bool
     lane: Callable[[Function], Function]  # makes functions return a value, or an awaitable

@@ -240,13 +240,11 @@ def update_template_context(app: Vial, context: dict[str, Any]) -> None:
     """What :meth:`Vial.update_template_context` does."""
     current = _cv.get(None)
     ctx = None if current is None else current._request_context()
-    names: tuple[str | None, ...] = (None,)
-    if ctx is not None and ctx.url_rule is not None:
-        names = (None, *reversed(blueprint_names(ctx.url_rule.endpoint)))
+    endpoint = None if ctx is None or ctx.url_rule is None else ctx.url_rule.endpoint
+    plan = app._plans.get(endpoint) or app._make_plan(endpoint)
     passed = context.copy()
-    for name in names:
-        for function in app.template_context_processors.get(name, ()):
-            context.update(app.ensure_sync(function)())
+    for function in plan.processors:
+        context.update(function())
     context.update(passed)
 
 

@@ -77,6 +77,7 @@ def _collect(app: Vial, endpoint: str | None) -> Plan:
         after=_of(app.after_request_funcs, inside_out, reverse=True),
         teardown=_of(app.teardown_request_funcs, inside_out, reverse=True),
         app_teardown=tuple(reversed(app.teardown_appcontext_funcs)),
+        processors=tuple(map(app.ensure_sync, _of(app.template_context_processors, outside_in))),
         prepares=True,
         tears_down=True,
         lane=app.ensure_sync,

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
-from werkzeug.datastructures import EnvironHeaders, Headers, MultiDict
+from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict, MultiDict
 from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import get_content_type
 from werkzeug.wrappers import Request as RequestBase
 from werkzeug.wrappers import Response as ResponseBase
 
 from . import json
-from .bodies import BoundedFormParser, check_fields, input_stream
+from .bodies import BoundedFormParser, check_fields, input_stream, read_urlencoded
 from .endpoints import blueprint_names
 from .globals import _cv
 from .lazy import lazy
@@ -152,6 +155,24 @@ class Request(RequestBase):
         endpoint = self.endpoint
         return [] if endpoint is None else list(blueprint_names(endpoint))
 
+    @lazy
+    def cookies(self) -> ImmutableMultiDict[str, str]:
+        """The cookies that the client sent."""
+        header = self.environ.get("HTTP_COOKIE")
+        return parse_cookie(header, cls=self.dict_storage_class)  # type: ignore[return-value]
+
+    @lazy
+    def form(self) -> MultiDict[str, str]:  # type: ignore[override]
+        """The fields of a form; see :class:`~vial.bodies.BoundedFormParser` for its limits."""
+        self._load_form_data()
+        return self.form
+
+    @lazy
+    def files(self) -> MultiDict[str, Any]:  # type: ignore[override]
+        """The files of a form."""
+        self._load_form_data()
+        return self.files
+
     def make_form_data_parser(self) -> FormDataParser:
         parser = super().make_form_data_parser()
         if isinstance(parser, BoundedFormParser):
@@ -159,11 +180,33 @@ class Request(RequestBase):
         return parser
 
     def _load_form_data(self) -> None:
-        super()._load_form_data()
+        if self.environ.get("CONTENT_TYPE") == _URLENCODED and not self._has_own_parser():
+            self._load_urlencoded()
+        else:
+            super()._load_form_data()
         if self.mimetype != "multipart/form-data" and not self.files and _config("DEBUG", False):
             from .debughelpers import attach_enctype_error_multidict
 
             attach_enctype_error_multidict(self)
+
+    def _has_own_parser(self) -> bool:
+        cls = type(self)
+        return (
+            cls.form_data_parser_class is not BoundedFormParser
+            or cls.make_form_data_parser is not Request.make_form_data_parser
+        )
+
+    def _load_urlencoded(self) -> None:
+        """PERF: benchmarks/dispatch.py, form: what Werkzeug's parser does, without the parser."""
+        if "form" in self.__dict__:
+            return
+        fields = _config("MAX_FORM_FIELDS", None)
+        size = None if fields is None else self.max_form_memory_size
+        text = read_urlencoded(self._get_stream_for_parsing(), size, fields)
+        pairs = parse_qsl(text, keep_blank_values=True, errors="werkzeug.url_quote")
+        self.form = self.parameter_storage_class(pairs)
+        self.files = self.parameter_storage_class()
+        self.stream = BytesIO()
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
         """Answer 400 to a body that is not JSON, with the parser's words in debug mode only."""
@@ -175,6 +218,7 @@ class Request(RequestBase):
             raise BadRequest() from error
 
 
+_URLENCODED = "application/x-www-form-urlencoded"
 _content_types: dict[str | None, str] = {}
 
 
@@ -339,21 +383,33 @@ class Response(ResponseBase):
         start_response(self._status, plain[0])
         return [plain[1]]
 
+    def _plain_headers(
+        self, headers: Headers, body: bytes
+    ) -> tuple[list[tuple[str, str]], bytes] | None:
+        rv = headers.to_wsgi_list()
+        names = {name.lower() for name, _ in rv}
+        if "location" in names or "content-location" in names:
+            return None  # Werkzeug makes a URI of an IRI
+        if "content-length" not in names:
+            rv.append(("Content-Length", str(len(body))))
+        rv.extend(item for item in self._defaults if item[0].lower() not in names)
+        return rv, body
+
     def plain(self) -> tuple[list[tuple[str, str]], bytes] | None:
-        """Headers and body, where a status, a type and a body are all there is: a gateway may send
-        them as they are. ``None`` where Werkzeug has work to do: headers were touched, a stream,
-        something to close."""
+        """Headers and body, where a gateway may send them as they are. ``None`` where Werkzeug has
+        work to do: a stream, a location, a status without a body, something to close."""
         body = self.response
         if (
             self._overridden
             or type(body) is not list
             or len(body) != 1
             or type(body[0]) is not bytes
-            or self._headers is not None
             or self._closing is not None
             or self._status_code in _WITHOUT_BODY
         ):
             return None
+        if self._headers is not None:
+            return self._plain_headers(self._headers, body[0])
         content_type = self._content_type or _content_types.get(self.default_mimetype)
         if content_type is None:
             return [*self._header_list(), *self._defaults], body[0]

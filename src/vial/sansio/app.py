@@ -23,6 +23,7 @@ from ..late import late
 from ..lazy import lazy
 from ..logging import create_logger
 from ..packages import auto_instance_path
+from ..rendering import default_context
 from ..routing import Map
 from ..sessions import SecureCookieSessionInterface, SessionInterface
 from ..watched import WatchedDict, WatchedList, error_handlers, lists_by_key
@@ -107,7 +108,7 @@ class App(Scaffold):
         self.url_value_preprocessors = lists_by_key(self._thaw)
         self.url_default_functions = lists_by_key(self._thaw)
         self.template_context_processors = lists_by_key(self._thaw)
-        self.template_context_processors[None].append(_default_template_context)
+        self.template_context_processors[None].append(default_context)
 
     def _thaw(self) -> None:
         """Drop what was compiled from the registries; the next request compiles it again."""
@@ -346,12 +347,6 @@ class App(Scaffold):
 
 
 _FALSE = {"", "0", "false", "no", "off"}
-
-
-def _default_template_context() -> dict[str, Any]:
-    from ..rendering import default_context
-
-    return default_context()
 
 
 def _methods(rule: str, methods: Any, view_func: Any) -> set[str]:
