@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -53,15 +54,26 @@ def input_stream(
         return BytesIO()
     if "HTTP_TRANSFER_ENCODING" in environ and not trust_chunked and _hides_broken_chunks(environ):
         raise LengthRequired("Send the body with a Content-Length: this server takes no chunks.")
-    if limit is None:
-        return cast(IO[bytes], stream)
-    return cast(IO[bytes], LimitedStream(stream, limit, is_max=True))
+    return cast(IO[bytes], _Unannounced(stream, sys.maxsize - 1 if limit is None else limit))
+
+
+class _Unannounced(LimitedStream):
+    """A body of unknown length. Werkzeug 3.1's class ends it at the limit, as if it were whole."""
+
+    def __init__(self, stream: IO[bytes], limit: int) -> None:
+        super().__init__(stream, limit + 1, is_max=True)
+
+    def readinto(self, b: bytearray) -> int | None:  # type: ignore[override]
+        size = super().readinto(b)
+        if self.is_exhausted:
+            raise RequestEntityTooLarge()
+        return size
 
 
 def content_length(environ: WSGIEnvironment) -> int | None:
     """The announced length in bytes (RFC 9112: digits, nothing else), or ``None``."""
     text = environ.get("CONTENT_LENGTH")
-    if not text or "chunked" in environ.get("HTTP_TRANSFER_ENCODING", ""):
+    if not text or "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise BadRequest(f"The Content-Length {text!r} is not a number of bytes.")
@@ -73,12 +85,27 @@ def _hides_broken_chunks(environ: WSGIEnvironment) -> bool:
 
 
 class BoundedFormParser(FormDataParser):
-    """Werkzeug's parser, with the limits of multipart forms for urlencoded ones as well.
+    """Werkzeug's parser, with the limits of multipart forms for urlencoded ones as well, and 400
+    for a form that is cut off or malformed.
 
-    ``max_form_fields`` is set by the request; ``None`` is Flask's behaviour: no bound on either.
+    ``max_form_fields`` is set by the request; ``None`` is Flask's behaviour: no bound on either,
+    and a malformed form is an empty one.
     """
 
     max_form_fields: int | None = None
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        mimetype: str,
+        content_length: int | None,
+        options: dict[str, str] | None = None,
+    ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, Any]]:
+        self.silent = self.max_form_fields is None
+        try:
+            return super().parse(stream, mimetype, content_length, options)
+        except ValueError as e:
+            raise BadRequest("The form is cut off or malformed.") from e
 
     def _parse_urlencoded(
         self,
@@ -94,12 +121,27 @@ class BoundedFormParser(FormDataParser):
 
 
 def read_urlencoded(stream: IO[bytes], size: int | None, fields: int | None) -> str:
-    """Read a urlencoded form of at most ``size`` bytes and ``fields`` fields; 413 above them."""
-    body = stream.read() if size is None else stream.read(size + 1)
-    if size is not None and len(body) > size:
-        raise RequestEntityTooLarge()
+    """Read a urlencoded form of at most ``size`` bytes and ``fields`` fields; 413 above them.
+
+    One that is not UTF-8 is 400, or without bounds an empty one (Flask 3.1).
+    """
+    body = stream.read() if size is None else _read_at_most(stream, size)
     check_fields(body.count(b"&") + 1, fields)
-    return body.decode()
+    try:
+        return body.decode()
+    except UnicodeDecodeError as e:
+        if fields is None:
+            return ""
+        raise BadRequest("The form is not encoded as UTF-8.") from e
+
+
+def _read_at_most(stream: IO[bytes], size: int) -> bytes:
+    body = bytearray()
+    while data := stream.read(size + 1 - len(body)):  # a stream may give less than was asked for
+        body += data
+        if len(body) > size:
+            raise RequestEntityTooLarge()
+    return bytes(body)
 
 
 def check_fields(count: int, limit: int | None) -> None:

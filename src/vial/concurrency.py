@@ -12,14 +12,15 @@ import asyncio
 import os
 import threading
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Generator
 from contextlib import suppress
 from contextvars import Context, copy_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 T = TypeVar("T")
+_MISSING: Any = object()
 
 #: Threads that one pool may grow to. Views that wait on a database or the network want more
 #: threads than there are cores; the figure is the one Starlette and FastAPI users are used to.
@@ -80,40 +81,48 @@ class WorkerPool:
             raise ValueError(f"A worker pool needs at least one thread, not {size}.")
         self.size = size
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        # Held to queue a job, and to find none and become idle: so each idle thread is promised
+        # to one job, and no job waits behind a view that blocks while a thread could be started.
         self._lock = threading.Lock()
         self._threads = 0
         self._idle = 0
         self._outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Outbox] = WeakKeyDictionary()
 
-    def submit(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-        """Queue a call; the future belongs to the running loop."""
+    def submit(
+        self, context: Context, function: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        """Queue a call in ``context``; the future belongs to the running loop."""
         loop = asyncio.get_running_loop()
         outbox = self._outboxes.get(loop)
         if outbox is None:
             outbox = self._outboxes[loop] = _Outbox(loop)
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(function, args, copy_context(), future, outbox))
-        self._grow()
-        return future
-
-    def _grow(self) -> None:
         with self._lock:
-            if self._threads >= self.size or self._idle >= self._jobs.qsize():
-                return
+            self._jobs.put(_Job(function, args, context, future, outbox))
+            if self._idle:
+                self._idle -= 1
+                return future
+            if self._threads == self.size:
+                return future
             self._threads += 1
-            number = self._threads
-        threading.Thread(target=self._work, name=f"vial-worker-{number}", daemon=True).start()
+        name = f"vial-worker-{self._threads}"
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+        return future
 
     def _work(self) -> None:
         while True:
-            with self._lock:
-                self._idle += 1
-            job = self._jobs.get()
-            with self._lock:
-                self._idle -= 1
+            job = self._next() or self._jobs.get()
             if not job.future.cancelled():
                 _finish(job)
             del job  # an idle thread must not keep the last request alive
+
+    def _next(self) -> _Job | None:
+        """A waiting job; without one the thread is idle."""
+        with self._lock:
+            with suppress(Empty):
+                return self._jobs.get_nowait()
+            self._idle += 1
+        return None
 
 
 def _finish(job: _Job) -> None:
@@ -145,8 +154,21 @@ def worker_pool() -> WorkerPool:
 
 
 async def run_in_pool(function: Callable[..., T], *args: Any) -> T:
-    """Run blocking code off the running loop, in a copy of the current context, and wait for it."""
-    return await worker_pool().submit(function, *args)
+    """Run blocking code off the running loop and wait for it.
+
+    It runs in a copy of the current context; context variables that it set are set afterwards.
+    """
+    context = copy_context()
+    try:
+        return await worker_pool().submit(context, function, *args)
+    finally:
+        _adopt(context)
+
+
+def _adopt(context: Context) -> None:
+    for var, value in context.items():
+        if var.get(_MISSING) is not value:
+            var.set(value)
 
 
 def background_loop() -> asyncio.AbstractEventLoop:
@@ -165,9 +187,11 @@ def _start_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def run_on_loop(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on the process's long-lived loop, in a copy of the current context, and
-    block until it is done. An interrupted wait cancels it.
+def run_on_loop(coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> T:
+    """Run a coroutine on the process's long-lived loop and block until it is done.
+
+    It runs in a copy of the current context, and context variables that it set are set
+    afterwards; or in ``context``. An interrupted wait cancels it.
 
     :raises RuntimeError: when called on that loop itself, which would wait for itself for ever.
     """
@@ -178,33 +202,53 @@ def run_on_loop(coroutine: Coroutine[Any, Any, T]) -> T:
             "Blocking code that waits for async work was called on the event loop itself."
             " Await the coroutine instead, or call the blocking code through run_in_pool()."
         )
-    context = copy_context()
+    inside = context or copy_context()
     # run_coroutine_threadsafe() would make the task in the loop's context, not the caller's.
-    future = asyncio.run_coroutine_threadsafe(_in_context(coroutine, context), loop)
+    future = asyncio.run_coroutine_threadsafe(_in_context(coroutine, inside), loop)
     try:
-        return future.result()
+        result, error = future.result()
     except BaseException:
         future.cancel()
         raise
+    if context is None:
+        _adopt(inside)
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
 
 
-async def _in_context(coroutine: Coroutine[Any, Any, T], context: Context) -> T:
-    return await asyncio.get_running_loop().create_task(coroutine, context=context)
+async def _in_context(
+    coroutine: Coroutine[Any, Any, T], context: Context
+) -> tuple[T | None, BaseException | None]:
+    return await asyncio.get_running_loop().create_task(_outcome(coroutine), context=context)
 
 
-def blocking(iterable: AsyncIterable[T]) -> Iterator[T]:
+async def _outcome(
+    coroutine: Coroutine[Any, Any, T],
+) -> tuple[T | None, BaseException | None]:
+    # A SystemExit, of sys.exit() in a view, would end the loop of all others if a task raised it.
+    try:
+        return await coroutine, None
+    except asyncio.CancelledError:
+        raise
+    except BaseException as e:
+        return None, e
+
+
+def blocking(iterable: AsyncIterable[T]) -> Generator[T, None, None]:
     """Iterate an async iterable from a thread; closing it closes the async one."""
     iterator = aiter(iterable)
+    context = copy_context()  # one for all steps: an async generator may push what it pops later
     try:
         while True:
             try:
-                yield run_on_loop(_next(iterator))
+                yield run_on_loop(_next(iterator), context)
             except StopAsyncIteration:
                 return
     finally:
         end = getattr(iterator, "aclose", None)
         if end is not None:
-            run_on_loop(end())
+            run_on_loop(end(), context)
 
 
 async def _next(iterator: AsyncIterator[T]) -> T:

@@ -78,8 +78,11 @@ class _AsyncStream:
         if ctx._streams or not ctx._left:
             return
         if self._in_thread and ctx.plan.is_async:
-            # The teardown functions of the loop lane cannot be awaited in a thread.
+            # The teardown functions of the loop lane cannot be awaited in a thread,
             ctx.plan = ctx.app._make_plan(None if ctx.url_rule is None else ctx.url_rule.endpoint)
+        elif not self._in_thread:
+            # nor those of the sync lane wait for the loop that runs this.
+            ctx.plan = ctx.plan.on_loop or ctx.plan
         await close(ctx, error)
 
 

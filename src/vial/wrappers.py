@@ -6,7 +6,10 @@ constructors that compute nothing are where the speed comes from.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -228,11 +231,25 @@ def _content_type(mimetype: str) -> str:
     if known is not None:
         return known
     known = get_content_type(mimetype, "utf-8")
-    if "\n" in known or "\r" in known:
-        raise ValueError(f"Header Content-Type must not contain line breaks: {known!r}")
+    _check_headers([("Content-Type", known)])
     if len(_content_types) < 100:  # a mimetype may come from a user's file name
         _content_types[mimetype] = known
     return known
+
+
+_is_name = lru_cache(1000)(re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch)
+_is_value = re.compile(r"[\t\x20-\x7e\x80-\xff]*").fullmatch
+
+
+def _check_headers(headers: Iterable[tuple[str, str]]) -> None:
+    """Raise to the developer what no server may send (RFC 9110 §5)."""
+    for name, value in headers:
+        if _is_name(name) and (value.isascii() and value.isprintable() or _is_value(value)):
+            continue
+        raise ValueError(
+            f"The header {name!r} cannot be sent with the value {value!r}: a name takes letters,"
+            " digits and hyphens, a value latin-1 text without control characters."
+        )
 
 
 _WITHOUT_BODY = frozenset((*range(100, 200), 204, 304))
@@ -279,7 +296,7 @@ class Response(ResponseBase):
         if isinstance(response, str):
             self.response = [response.encode()]
         elif isinstance(response, (bytes, bytearray)):
-            self.response = [response]
+            self.response = [bytes(response)]
         else:
             self.response = [] if response is None else response
         if status is not None:
@@ -287,10 +304,7 @@ class Response(ResponseBase):
         if direct_passthrough:
             self.direct_passthrough = True
         if content_type is not None:
-            if "\n" in content_type or "\r" in content_type:
-                raise ValueError(
-                    f"Header Content-Type must not contain line breaks: {content_type!r}"
-                )
+            _check_headers([("Content-Type", content_type)])
             self._content_type = content_type
         elif mimetype is not None:
             self._content_type = _content_type(mimetype)
@@ -344,7 +358,14 @@ class Response(ResponseBase):
         headers = super().get_wsgi_headers(environ)
         for name, value in self._defaults:
             headers.setdefault(name, value)
+        _check_headers(headers)
         return headers
+
+    def _clean_status(self, value: str | int | HTTPStatus) -> tuple[str, int]:
+        status, code = ResponseBase._clean_status(self, value)
+        if not _is_value(status):
+            raise ValueError(f"A status is latin-1 text without control characters: {status!r}.")
+        return status, code
 
     @property
     def _on_close(self) -> list[Any]:  # type: ignore[override]
@@ -371,9 +392,23 @@ class Response(ResponseBase):
         body = self.response
         if not hasattr(body, "__aiter__"):
             return super().iter_encoded()
+        return self._iter_async(body)
+
+    def _iter_async(self, body: Any) -> Iterator[bytes]:
         from .concurrency import blocking
 
-        return (item.encode() if isinstance(item, str) else item for item in blocking(body))
+        with closing(blocking(body)) as items:
+            yield from (item.encode() if isinstance(item, str) else item for item in items)
+
+    def close(self) -> None:
+        """Close the body and call what :meth:`call_on_close` was given."""
+        end = getattr(self.response, "aclose", None)
+        if end is not None:
+            from .concurrency import run_on_loop
+
+            self.response = ()
+            run_on_loop(end())
+        super().close()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a WSGI request."""
@@ -387,6 +422,7 @@ class Response(ResponseBase):
         self, headers: Headers, body: bytes
     ) -> tuple[list[tuple[str, str]], bytes] | None:
         rv = headers.to_wsgi_list()
+        _check_headers(rv)
         names = {name.lower() for name, _ in rv}
         if "location" in names or "content-location" in names:
             return None  # Werkzeug makes a URI of an IRI
