@@ -373,6 +373,12 @@ class Response(ResponseBase):
             self._closing = []
         return self._closing
 
+    def _clean_status(self, value: str | int | HTTPStatus) -> tuple[str, int]:
+        status, code = super()._clean_status(value)
+        if not status.isprintable():  # Flask lets a line break through, and what follows it
+            raise ValueError(f"A status must not contain line breaks or control codes: {status!r}")
+        return status, code
+
     def set_data(self, value: bytes | str) -> None:
         """Replace the body by text (sent as UTF-8) or bytes."""
         body = value.encode() if isinstance(value, str) else value
