@@ -388,7 +388,7 @@ def test_a_poll_that_waits_ends_with_its_session(app: Vial, socketio: SocketIO) 
     async def scenario() -> None:
         client = await Polling.open(app)
         poll = asyncio.ensure_future(client.poll())
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
         assert (await client.post("1")).text == "ok"
         assert (await poll).text == "6"
         assert (await client.poll()).status == 400
