@@ -81,7 +81,8 @@ async def _http(app: Vial, scope: Scope, receive: Receive, send: Send) -> None:
 async def _answer(ctx: ScopeContext, path: str, method: str) -> Response:
     wsgi_app = ctx.app._own_wsgi_app()
     if wsgi_app is not None:
-        return await run_in_pool(ctx.app.response_class.from_app, wsgi_app, ctx.environ)  # type: ignore[return-value]
+        from_app: Any = ctx.app.response_class.from_app
+        return await run_in_pool(from_app, wsgi_app, ctx.environ)
     token = _cv.set(ctx)
     try:
         ctx._match(path, method)
