@@ -53,7 +53,16 @@ LATE_IMPORTS: dict[str, set[str]] = {
 }
 
 # What runs for every request, where nothing may be inspected or compiled.
-REQUEST_PATH = ("wrappers", "ctx", "globals", "flow", "driver", "gateways", "routing.matcher", "routing.tree")
+REQUEST_PATH = (
+    "wrappers",
+    "ctx",
+    "globals",
+    "flow",
+    "driver",
+    "gateways",
+    "routing.matcher",
+    "routing.tree",
+)
 SETUP = {"vial.routing.tree __init__"}  # functions of those modules that run only at setup
 BANNED_PER_REQUEST = ("inspect.*", "iscoroutinefunction", "isawaitable", "signature", "re.compile")
 
