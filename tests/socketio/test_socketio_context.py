@@ -2,12 +2,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from typing import Any
 
 import pytest
 from socketio_wire import WebSocket, run, until
 
-from vial import Vial, current_app, g, has_request_context, request, session, url_for
+from vial import (
+    Vial,
+    copy_current_request_context,
+    current_app,
+    g,
+    has_request_context,
+    request,
+    session,
+    url_for,
+)
 from vial.sessions import SecureCookieSessionInterface
 from vial.socketio import SocketIO, emit
 
@@ -80,6 +90,25 @@ def test_a_session_begins_as_the_http_session_and_then_goes_its_own_way(
     assert client.emit("visit", callback=True) == {"user": "ada", "visits": 2}
     assert other.emit("visit", callback=True) == {"user": "ada", "visits": 1}
     assert http.get("/").json == {"user": "ada"}
+
+
+def test_a_copied_context_has_the_session_of_the_connection(
+    app: Vial, socketio: SocketIO, lane: Any
+) -> None:
+    @socketio.on("set")
+    @lane
+    def set_x() -> None:
+        @copy_current_request_context
+        def work() -> None:
+            session["sid"] = request.sid  # type: ignore[attr-defined]
+
+        threading.Thread(target=work).run()
+        socketio.start_background_task(work)
+
+    socketio.on("get")(lambda: session["sid"] == request.sid)  # type: ignore[attr-defined]
+    client = socketio.test_client(app)
+    client.emit("set")
+    assert client.emit("get", callback=True) is True
 
 
 def test_namespaces_of_one_connection_share_the_session(app: Vial, socketio: SocketIO) -> None:

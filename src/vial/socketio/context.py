@@ -15,13 +15,13 @@ from socketio.exceptions import ConnectionRefusedError  # type: ignore[import-un
 
 from ..callables import is_async
 from ..concurrency import run_in_pool
+from ..ctx import RequestContext
 from ..driver import drive
 from ..sessions import SessionMixin
 from ..teardown import close
 from .plain import SENT
 
 if TYPE_CHECKING:
-    from ..ctx import RequestContext
     from .engine import Environ
     from .protocol import Connection
     from .server import SocketIO
@@ -111,14 +111,12 @@ def _performed(socketio: SocketIO, event: Event, *found: Any) -> Any:
 async def _perform(
     socketio: SocketIO, event: Event, environ: Environ, connection: Connection
 ) -> Any:
-    ctx = socketio.async_server.app.request_context(environ)
+    ctx = _context(socketio, environ, connection)
     ctx.push()
     error: BaseException | None = None
     try:
         about = {"message": event.message, "args": event.args}
         vars(ctx.request).update(sid=event.sid, namespace=event.namespace, event=about)
-        if socketio.manage_session:
-            ctx.session = _forked(connection, ctx)
         result = await _result(socketio, event)
         if not socketio.manage_session:
             _save_session(ctx)
@@ -166,16 +164,18 @@ async def _recovered(socketio: SocketIO, event: Event, error: Exception) -> Any:
     return result
 
 
-def _forked(connection: Connection, ctx: RequestContext) -> SessionMixin:
-    if connection.session is None:
-        with connection.lock:
-            if connection.session is None:
-                connection.session = ManagedSession(ctx.session)
-    return connection.session
+def _context(socketio: SocketIO, environ: Environ, connection: Connection) -> RequestContext:
+    app = socketio.async_server.app
+    if not socketio.manage_session:
+        return app.request_context(environ)
+    with connection.lock:
+        if connection.session is None:
+            connection.session = ManagedSession(app.request_context(environ).session)
+    return RequestContext(app, environ, session=connection.session)
 
 
 def _save_session(ctx: RequestContext) -> None:
     """For a session that is kept on a server: one in a cookie stays as the handshake had it."""
-    if "session" in vars(ctx) and ctx.session.modified:
+    if ctx.opened_session and ctx.session.modified:
         app = ctx.app
         app.session_interface.save_session(app, ctx.session, app.response_class())

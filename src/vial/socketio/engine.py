@@ -16,13 +16,14 @@ from urllib.parse import parse_qs
 import engineio  # type: ignore[import-untyped]
 from engineio import packet
 
-from .exchange import Exchange, TooLarge
+from .exchange import AsgiExchange, TooLarge, WsgiExchange
 
 Environ: TypeAlias = dict[str, Any]
 Answer: TypeAlias = dict[str, Any]
 #: What ``cors_allowed_origins`` may be.
 AllowedOrigins: TypeAlias = "str | Iterable[str] | Callable[..., bool] | None"
 
+Exchange: TypeAlias = AsgiExchange | WsgiExchange
 EXCHANGE = "vial.socketio.exchange"
 SEPARATOR = "\x1e"
 _CONTROL_FRAME = 6  # "2probe" is the longest that is not a message
@@ -97,7 +98,7 @@ class WebSocket:
     def __init__(self, handler: Callable[..., Any], engine: Engine) -> None:
         self._handler = handler
         self._limit = engine.max_http_buffer_size
-        self._exchange: Exchange
+        self._exchange: AsgiExchange
 
     async def __call__(self, environ: Environ) -> str:
         self._exchange = environ[EXCHANGE]
@@ -161,7 +162,7 @@ async def _respond(
 
 
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
-    """Serves exchanges; see :class:`~vial.socketio.exchange.Exchange`."""
+    """Serves exchanges, see :mod:`vial.socketio.exchange`."""
 
     service_task_handle: asyncio.Task[None] | None
 

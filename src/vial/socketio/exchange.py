@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..concurrency import run_in_pool
 from ..gateways.body import wait_for_disconnect
@@ -34,28 +34,6 @@ class TooLarge(Exception):
     """A body is over the limit."""
 
 
-class Exchange(Protocol):
-    """What the engine needs of a server: the request, a way to answer, a WebSocket if it is one."""
-
-    environ: Environ
-    can_upgrade: bool
-
-    async def read(self, limit: int) -> bytes:
-        """The whole body, or :class:`TooLarge` before more than ``limit`` bytes are kept; one
-        that was cut short is an :class:`OSError`."""
-        ...
-
-    async def reply(self, status: int, headers: HeaderList, body: bytes) -> None: ...
-
-    async def gone(self) -> None:
-        """Return when the client has left."""
-
-    async def accept(self) -> None: ...
-    async def receive(self) -> str | bytes: ...
-    async def send(self, frame: str | bytes) -> None: ...
-    async def close(self, code: int) -> None: ...
-
-
 class AsgiExchange:
     """A request or WebSocket of an ASGI server (ASGI 3.0, HTTP & WebSocket 2.4)."""
 
@@ -68,6 +46,11 @@ class AsgiExchange:
         self._send = send
 
     async def read(self, limit: int) -> bytes:
+        """The whole body.
+
+        :raises TooLarge: before more than ``limit`` bytes are kept.
+        :raises OSError: when it was cut short.
+        """
         if int(self.environ.get("CONTENT_LENGTH") or 0) > limit:
             raise TooLarge
         body = bytearray()
@@ -102,6 +85,7 @@ class AsgiExchange:
         await self._send({"type": f"{kind}.body", "body": body})
 
     async def gone(self) -> None:
+        """Return when the client has left."""
         await wait_for_disconnect(self._receive)
 
     async def accept(self) -> None:
@@ -124,7 +108,7 @@ class AsgiExchange:
 
 
 class WsgiExchange:
-    """A request of a WSGI server, whose thread waits for the answer. There are no WebSockets."""
+    """The same for a WSGI server, whose thread waits for the answer. There are no WebSockets."""
 
     can_upgrade = False
 
@@ -149,18 +133,6 @@ class WsgiExchange:
 
     async def gone(self) -> None:
         await asyncio.Event().wait()  # WSGI does not tell
-
-    async def accept(self) -> None:
-        raise OSError("WSGI has no WebSockets")
-
-    async def receive(self) -> str | bytes:
-        raise OSError("WSGI has no WebSockets")
-
-    async def send(self, frame: str | bytes) -> None:
-        raise OSError("WSGI has no WebSockets")
-
-    async def close(self, code: int) -> None:
-        raise OSError("WSGI has no WebSockets")
 
 
 def environ_of(scope: Scope) -> Environ:

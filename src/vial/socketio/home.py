@@ -120,7 +120,7 @@ class Home:
         return self.loop is not None and self.loop.is_running()
 
     def _wake(self) -> None:
-        # PERF: posts that arrive before the loop woke up share one system call (as results of
+        # Posts that arrive before the loop woke up share one system call (as results of
         # the worker pool do). What a handler posts is done before its end is noticed, because
         # that takes one more turn of the loop.
         if not self._scheduled and self.loop is not None:

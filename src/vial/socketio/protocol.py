@@ -18,14 +18,13 @@ import socketio  # type: ignore[import-untyped]
 from engineio import packet as engine_packet  # type: ignore[import-untyped]
 from socketio import packet as socket_packet
 
-from .engine import Engine, Environ, Origins
+from .engine import Engine, Environ, Exchange, Origins
 from .home import Home
 from .order import PATIENCE, Line
 
 if TYPE_CHECKING:
     from ..app import Vial
     from ..sessions import SessionMixin
-    from .exchange import Exchange
 
 CONNECTION = "vial.socketio.connection"
 #: Binary parts of one event; the bound of socket.io-parser (CVE-2026-33151).
