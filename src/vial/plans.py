@@ -50,7 +50,7 @@ def make_plan(app: Vial, endpoint: str | None, base: type) -> Plan:
     """The plan of an endpoint; with ``None`` that of requests that match no rule."""
     plan = _collect(app, endpoint)
     compatible = overrides_steps(app, base)
-    opens_session = not isinstance(app.session_interface, SecureCookieSessionInterface)
+    opens_session = _sees_every_request(app.session_interface)
     plan = replace(
         plan,
         compatible=compatible,
@@ -63,6 +63,12 @@ def make_plan(app: Vial, endpoint: str | None, base: type) -> Plan:
         return _for_lane(plan, app.ensure_sync)
     on_loop = replace(_for_lane(plan, awaitable), is_async=True)
     return replace(_for_lane(plan, app.ensure_sync), on_loop=on_loop)
+
+
+def _sees_every_request(interface: Any) -> bool:
+    names = ("open_session", "save_session", "is_null_session", "should_set_cookie")
+    ours = SecureCookieSessionInterface
+    return any(getattr(type(interface), n, None) is not getattr(ours, n) for n in names)
 
 
 def _collect(app: Vial, endpoint: str | None) -> Plan:
