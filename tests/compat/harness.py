@@ -44,7 +44,7 @@ SIGNALS = (
 )
 MTIME = 1_700_000_000
 # What depends on the second in which a case runs.
-_TIMES = re.compile(r"(?<=Expires=)[^;]+|(?<=^Date: ).+")
+_TIMES = re.compile(r"(?<=Expires=)[^;]+|(?<=^Date: ).+|(?<=^Expires: ).+")
 
 
 def same(case: Callable[..., None]) -> Callable[..., None]:
