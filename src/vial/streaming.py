@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import update_wrapper
+from threading import Thread
 from typing import Any
 
 from .ctx import RequestContext, _request_ctx_for
@@ -36,6 +37,8 @@ def _decorated(function: Callable[..., Any]) -> Callable[..., Any]:
 class _AsyncStream:
     """An async generator with a share in its request context, given back at its end."""
 
+    _ended = True
+
     def __init__(self, generator: AsyncIterator[Any], in_thread: bool = False) -> None:
         self._ctx: RequestContext = _request_ctx_for("stream_with_context")
         self._ctx._streams += 1
@@ -51,10 +54,25 @@ class _AsyncStream:
 
     async def aclose(self) -> None:
         """End the generator and the request."""
+        await self._inside(self._close)
+
+    async def _close(self) -> None:
         end = getattr(self._generator, "aclose", None)
         if end is not None:
-            await self._inside(end)
+            await end()
         await self._end(None)
+
+    def __del__(self) -> None:
+        if not self._ended:
+            # Its response was replaced, by an after function or an error. The collector may run on
+            # an event loop, where teardown functions must neither block nor wait for that loop.
+            Thread(target=self._close_in_thread, daemon=True).start()
+
+    def _close_in_thread(self) -> None:
+        if self._in_thread:
+            drive(self.aclose())
+        else:
+            self._ctx.app.async_to_sync(self.aclose)()
 
     async def _inside(self, call: Callable[[], Any]) -> Any:
         token = _cv.set(self._ctx)
