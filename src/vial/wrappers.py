@@ -49,15 +49,15 @@ def _limit(name: str, key: str) -> Any:
     """A limit that the config sets and one request may change (Flask 3.1)."""
 
     def get(self: Request) -> int | None:
-        own = self.__dict__.get(name, _config)
-        if own is not _config:
-            return own  # type: ignore[no-any-return]
+        own: int | None = self.__dict__.get(name)
+        if own is not None:
+            return own
         return _config(key, getattr(RequestBase, name))  # type: ignore[no-any-return]
 
     def set_(self: Request, value: int | None) -> None:
         self.__dict__[name] = value
 
-    return property(get, set_, doc=f"The config's ``{key}``, or what was set for this request.")
+    return property(get, set_, doc=f"``{key}`` of the config, or what was set for this request.")
 
 
 class Request(RequestBase):
