@@ -54,9 +54,13 @@ class Even(BaseConverter):
         return int(value)
 
 
+class Grouped(BaseConverter):
+    regex = r"(a|b)(?P<own>\d)?"
+
+
 def matching(*rules: Rule) -> Callable[..., tuple[str, Any]]:
     """A function from a request to what is found without the adapter: the rule's path, the args."""
-    matcher = Matcher(Map(rules, converters={"even": Even}), trust_host=True)
+    matcher = Matcher(Map(rules, converters={"even": Even, "grouped": Grouped}), trust_host=True)
 
     def match(path: str, method: str = "GET", **options: Any) -> tuple[str, Any]:
         found, args = matcher.match(path, method, unasked, **options)
@@ -180,6 +184,17 @@ def test_a_rule_without_methods_takes_any(method: str) -> None:
     match = matching(rule("/a"), rule("/<int:x>"))
     assert match("/a", method) == ("/a", {})
     assert match("/7", method) == ("/<int:x>", {"x": 7})
+
+
+def test_a_method_is_known_in_any_case() -> None:
+    match = matching(rule("/a", methods=["GET", "PROPFIND"]), rule("/<x>", methods=["put"]))
+    assert [match("/a", method)[0] for method in ("get", "Propfind", "Put")] == ["/a", "/a", "/<x>"]
+
+
+def test_groups_and_slashes_in_the_regex_of_a_converter_are_its_own() -> None:
+    match = matching(rule("/<grouped:x>-<int:y>"), rule("/p/<path:x>/", strict_slashes=False))
+    assert match("/b1-7")[1] == {"x": "b1", "y": 7}
+    assert match("/p/a/b") == match("/p/a/b/") == ("/p/<path:x>/", {"x": "a/b"})
 
 
 def test_rules_are_tried_in_order_of_weight_not_of_registration() -> None:
@@ -327,6 +342,18 @@ def test_a_map_with_a_rule_of_very_many_parts_is_left_to_the_adapter() -> None:
     asked = Asked(url_map)
     args = Matcher(url_map, trust_host=True).match("/a" * DEEPEST, "GET", asked)[1]
     assert (len(args), asked.count) == (DEEPEST, 1)
+
+
+class Unclosed(BaseConverter):
+    regex = "("
+
+
+def test_a_pattern_that_does_not_compile_fails_only_the_requests_that_meet_it() -> None:
+    url_map = Map([rule("/a"), rule("/b/<bad:x>")], converters={"bad": Unclosed})
+    matcher = Matcher(url_map, trust_host=True)
+    assert matcher.match("/a", "GET", Asked(url_map))[0].rule == "/a"
+    with pytest.raises(re.error):
+        matcher.match("/b/1", "GET", Asked(url_map))
 
 
 # Costs, as counts

@@ -177,7 +177,8 @@ class Tree:
     """The rules that a request for the map's default domain can reach.
 
     ``root`` is ``None`` when the map has something that only Werkzeug can decide: host matching,
-    a subdomain pattern that also fits the default subdomain, or a rule of over ``DEEPEST`` parts.
+    a subdomain pattern that also fits the default subdomain, a rule of over ``DEEPEST`` parts, or
+    a pattern that does not compile.
     """
 
     def __init__(self, url_map: Map):
@@ -187,8 +188,11 @@ class Tree:
         #: Every method that can make a difference.
         self.methods = METHODS.union(*named)
         self._providers = _providers(url_map)
-        state = _default_domain(url_map)
-        self.root = None if state is None else self._node(state)
+        try:
+            state = _default_domain(url_map)
+            self.root = None if state is None else self._node(state)
+        except re.error:  # from custom converters; Werkzeug raises it where a request meets it
+            self.root = None
 
     def static_nodes(self) -> Iterator[tuple[str, Node]]:
         """Yield each path of static parts alone, with the node it leads to."""
