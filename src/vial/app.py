@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial, update_wrapper
 from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
-from weakref import ref
 
 from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import HTTPException
@@ -55,44 +54,6 @@ class Vial(App):
 
     _matcher: Matcher | None = None
     _builder: Builder | None = None
-
-    def __init__(
-        self,
-        import_name: str,
-        static_url_path: str | None = None,
-        static_folder: str | os.PathLike[str] | None = "static",
-        static_host: str | None = None,
-        host_matching: bool = False,
-        subdomain_matching: bool = False,
-        template_folder: str | os.PathLike[str] | None = "templates",
-        instance_path: str | None = None,
-        instance_relative_config: bool = False,
-        root_path: str | None = None,
-    ) -> None:
-        self._plans: dict[str | None, flow.Plan] = {}
-        super().__init__(
-            import_name, static_url_path, static_folder, static_host, host_matching,
-            subdomain_matching, template_folder, instance_path, instance_relative_config,
-            root_path,
-        )  # fmt: skip
-        #: Host headers seen and found well formed; ``None`` is the absent one of HTTP/1.0.
-        self._known_hosts: set[str | None] = {None}
-        if self.has_static_folder:
-            self._add_static_rule(static_host, host_matching)
-
-    def _add_static_rule(self, static_host: str | None, host_matching: bool) -> None:
-        if bool(static_host) != host_matching:
-            raise AssertionError(
-                "'static_host' and 'host_matching=True' go together: with host matching the"
-                " static files need a host, without it they cannot have one."
-            )
-        this = ref(self)  # the map must not keep the app alive
-        self.add_url_rule(
-            f"{self.static_url_path}/<path:filename>",
-            endpoint="static",
-            host=static_host,
-            view_func=lambda **values: this().send_static_file(**values),  # type: ignore[union-attr]
-        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         old = vars(self).get(name)

@@ -9,6 +9,7 @@ from collections.abc import Callable, ValuesView
 from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from weakref import ref
 
 from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from .. import typing as vt
     from ..blueprints import Blueprint
+    from ..flow import Plan
     from ..testing import FlaskClient, FlaskCliRunner
     from ..wrappers import Request, Response
 
@@ -83,6 +85,9 @@ class App(Scaffold):
         instance_relative_config: bool = False,
         root_path: str | None = None,
     ) -> None:
+        self._plans: dict[str | None, Plan] = {}
+        #: Host headers seen and found well formed; ``None`` is the absent one of HTTP/1.0.
+        self._known_hosts: set[str | None] = {None}
         super().__init__(import_name, static_folder, static_url_path, template_folder, root_path)
         self.instance_path = self._checked_instance_path(instance_path)
         self.config = self.make_config(instance_relative_config)
@@ -98,6 +103,22 @@ class App(Scaffold):
         self.url_map.watch(self._thaw)
         self.subdomain_matching = subdomain_matching
         self._got_first_request = False
+        if self.has_static_folder:
+            self._add_static_rule(static_host, host_matching)
+
+    def _add_static_rule(self, static_host: str | None, host_matching: bool) -> None:
+        if bool(static_host) != host_matching:
+            raise AssertionError(
+                "'static_host' and 'host_matching=True' go together: with host matching the"
+                " static files need a host, without it they cannot have one."
+            )
+        this = ref(self)  # the map must not keep the app alive
+        self.add_url_rule(
+            f"{self.static_url_path}/<path:filename>",
+            endpoint="static",
+            host=static_host,
+            view_func=lambda **values: this().send_static_file(**values),  # type: ignore[union-attr]
+        )
 
     def _make_registries(self) -> None:
         self.view_functions = WatchedDict(self._thaw)
