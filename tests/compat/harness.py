@@ -52,6 +52,8 @@ def same(case: Callable[..., None]) -> Callable[..., None]:
 
     def test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **params: Any) -> None:
         monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: MTIME)
+        monkeypatch.setattr("werkzeug.test.time", lambda: MTIME)
+        monkeypatch.setattr("werkzeug.test.random", lambda: 0.5)
         expected, *others = [_transcript(case, web(tmp_path), params) for web in RUNS]
         assert expected, "the case neither asked nor noted anything"
         for web, transcript in zip(RUNS[1:], others, strict=True):

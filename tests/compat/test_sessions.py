@@ -21,7 +21,7 @@ def session_app(web: Web, **config: Any) -> Any:
     app.add_url_rule("/set", "set", lambda: change(a=1))
     app.add_url_rule("/get", "get", lambda: repr(dict(web.session)))
     app.add_url_rule("/clear", "clear", lambda: web.session.clear() or "cleared")
-    app.add_url_rule("/pop", "pop", lambda: web.session.pop("a", "none"))
+    app.add_url_rule("/pop", "pop", lambda: str(web.session.pop("a", "none")))
     app.add_url_rule("/quiet", "quiet", lambda: "quiet")
     app.add_url_rule(
         "/permanent", "permanent", lambda: setattr(web.session, "permanent", True) or "p"
