@@ -96,7 +96,8 @@ class Input(io.RawIOBase):
         self.breaks = ask.cut and ask.chunks is not None
 
     def read(self, size: int | None = -1) -> bytes:
-        data = self.buffer.read(size)
+        # Less than was asked for, as a socket may give.
+        data = self.buffer.read(size if size is None or size < 0 else min(size, 5000))
         if not data and self.breaks:
             raise OSError("the client left in the middle of a chunk")
         return data
@@ -118,13 +119,19 @@ class Wsgi:
             started.append((status, headers))
             return lambda data: None
 
-        watched = wsgi_validator(quiet_204(app))
-        with closing(watched(self.environ(ask), start_response)) as iterable:
+        watched = wsgi_validator(past_validator(app, ask))
+        environ = self.environ(ask)
+        if ask.announced is not None:
+            del environ["CONTENT_LENGTH"]
+        with closing(watched(environ, start_response)) as iterable:
             iterator = iter(iterable)
             chunks, whole = take(iterator, ask.leave_after)
         ((status, headers),) = started
         assert _cv.get(None) is None, "the gateway left a context"
         return Answer(int(status[:3]), [(k.lower(), v) for k, v in headers], chunks, whole)
+
+    def bare_environ(self, method: str) -> dict[str, Any]:
+        return self.environ(Ask(method=method))
 
     def environ(self, ask: Ask) -> dict[str, Any]:
         path, _, query = ask.target.partition("?")
@@ -153,18 +160,21 @@ class Wsgi:
         return environ | ask.environ
 
 
-def quiet_204(app: Any) -> Any:
-    """Hide the Content-Type of a 204 from the validator: Flask sends it and RFC 9110 allows it."""
+def past_validator(app: Any, ask: Ask) -> Any:
+    """Hide from the validator the Content-Type of a 204, which Flask sends and RFC 9110 allows,
+    and a Content-Length that is none."""
 
-    def quiet(environ: Any, start_response: Any) -> Any:
+    def hiding(environ: Any, start_response: Any) -> Any:
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
             if status.startswith("204"):
                 headers = [header for header in headers if header[0] != "Content-Type"]
             return start_response(status, headers, *exc_info)
 
+        if ask.announced is not None:
+            environ["CONTENT_LENGTH"] = ask.announced
         return app(environ, start)
 
-    return quiet
+    return hiding
 
 
 def take(iterator: Any, limit: int | None) -> tuple[list[bytes], bool]:

@@ -41,7 +41,8 @@ def from_scope(scope: dict[str, Any], body: IO[bytes], length: int | None) -> di
     if scope.get("raw_path") is not None:
         environ["REQUEST_URI"] = environ["RAW_URI"] = _raw_uri(scope)
     add_headers(environ, scope.get("headers", ()))
-    environ.pop("HTTP_TRANSFER_ENCODING", None)  # the chunks were put together
+    if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None:  # the chunks were put together
+        environ.pop("CONTENT_LENGTH", None)  # RFC 9112 §6.3: it does not count beside chunks
     if length is not None:
         environ["CONTENT_LENGTH"] = str(length)
     return environ

@@ -1,0 +1,566 @@
+"""What every gateway must do alike with apps that a test makes, in process."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+import pytest
+from werkzeug.datastructures import Headers
+
+from vial import (
+    Response,
+    Vial,
+    copy_current_request_context,
+    g,
+    redirect,
+    request,
+    session,
+    stream_with_context,
+    url_for,
+)
+
+from .entrances import Entrance
+from .gateways import URLENCODED
+
+SINKS: dict[str, Callable[[str], Any]] = {
+    "name": lambda text: ("body", {text: "value"}),
+    "value": lambda text: ("body", {"X-Name": text}),
+    "type": lambda text: Response("body", content_type=f"text/html{text}"),
+    "mimetype": lambda text: Response("body", mimetype=f"text/html{text}"),
+    "status": lambda text: Response("body", status=f"200 {text}"),
+    "cookie name": lambda text: with_cookie(text, "value"),
+    "cookie domain": lambda text: with_cookie("name", "value", domain=text),
+    "location": lambda text: redirect(f"/{text}"),
+    "past the setters": lambda text: Response("body", headers=unchecked("X-Name", text)),
+}
+
+
+def with_cookie(name: str, value: str, **options: Any) -> Response:
+    response = Response("body")
+    response.set_cookie(name, value, **options)
+    return response
+
+
+def unchecked(name: str, value: str) -> Headers:
+    headers = Headers()
+    headers._list.append((name, value))
+    return headers
+
+
+class AppCases:
+    """``entrance.ask(app, target, method, …)`` asks an app made by the test."""
+
+    @pytest.fixture
+    def app(self) -> Vial:
+        app = Vial("cases", static_folder=None)
+        app.secret_key = "a key for tests only"
+        return app
+
+    @pytest.fixture(params=["sync", "async"])
+    def lane(self, request: pytest.FixtureRequest) -> Callable[[Any], Any]:
+        """Makes a function async in the second run."""
+        return as_is if request.param == "sync" else as_async
+
+    @pytest.fixture
+    def ends(self, app: Vial) -> list[Any]:
+        """What the teardown functions were given: one entry per request."""
+        ends: list[Any] = []
+
+        @app.teardown_request
+        def end(error: BaseException | None) -> None:
+            g.setdefault("ended", request.path)  # the context is there
+            ends.append(error)
+
+        return ends
+
+    # Errors.
+
+    def test_a_crash_is_logged_once_and_harms_no_other_request(
+        self, entrance: Entrance, app: Vial, lane: Any, ends: list[Any], caplog: Any
+    ) -> None:
+        app.get("/ok")(lane(view_returning("fine")))
+        app.get("/crash")(lane(view_raising(ZeroDivisionError("boom"))))
+        assert entrance.ask(app, "/crash?x=1").status == 500
+        (record,) = caplog.records
+        assert record.getMessage() == "Exception on /crash [GET]"
+        assert record.exc_info[1].args == ("boom",)
+        assert entrance.ask(app, "/ok").text == "fine"
+        assert [type(end) for end in ends] == [ZeroDivisionError, type(None)]
+
+    def test_a_crash_is_raised_where_the_config_says_so(
+        self, entrance: Entrance, app: Vial, lane: Any, ends: list[Any]
+    ) -> None:
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+        app.get("/")(lane(view_raising(ZeroDivisionError())))
+        with pytest.raises(ZeroDivisionError):
+            entrance.ask(app)
+        assert len(ends) == 1
+
+    def test_a_failing_before_function_spares_the_view_and_not_the_rest(
+        self, entrance: Entrance, app: Vial, lane: Any, ends: list[Any], caplog: Any
+    ) -> None:
+        calls: list[str] = []
+        app.before_request(lane(view_raising(ZeroDivisionError())))
+        app.get("/")(lane(lambda: calls.append("view") or "view"))
+        app.after_request(lane(lambda response: calls.append("after") or response))
+        assert entrance.ask(app).status == 500
+        assert calls == ["after"] and len(ends) == 1
+
+    def test_a_failing_after_function_is_500(
+        self, entrance: Entrance, app: Vial, lane: Any, ends: list[Any], caplog: Any
+    ) -> None:
+        app.get("/")(lane(view_returning("view")))
+
+        def fail(response: Response) -> Response:
+            raise ZeroDivisionError
+
+        app.after_request(lane(fail))
+        assert entrance.ask(app).status == 500
+        assert len(ends) == 1
+
+    def test_a_failing_teardown_function_spares_the_others_and_reaches_the_server(
+        self, entrance: Entrance, app: Vial, lane: Any
+    ) -> None:
+        calls: list[str] = []
+        app.get("/")(lane(view_returning("view")))
+
+        def fail(error: Any) -> None:
+            calls.append("failing")
+            raise ZeroDivisionError
+
+        app.teardown_request(lane(lambda error: calls.append("last")))
+        app.teardown_request(lane(fail))
+        app.teardown_appcontext(lane(lambda error: calls.append("app")))
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                entrance.ask(app)
+        assert calls == ["failing", "last", "app"] * 2
+
+    def test_a_failing_error_handler_is_500(
+        self, entrance: Entrance, app: Vial, lane: Any, ends: list[Any], caplog: Any
+    ) -> None:
+        def fail(error: Any) -> Any:
+            raise ZeroDivisionError
+
+        app.errorhandler(404)(lane(fail))
+        assert entrance.ask(app, "/nowhere").status == 500
+        assert len(ends) == 1
+
+    @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+    def test_what_is_no_exception_passes_through_and_leaves_nothing(
+        self, entrance: Entrance, app: Vial, lane: Any, ends: list[Any], error: BaseException
+    ) -> None:
+        app.get("/exit")(lane(view_raising(error)))
+        app.get("/ok")(lane(view_returning("fine")))
+        with pytest.raises(type(error)):
+            entrance.ask(app, "/exit")
+        assert [type(end) for end in ends] == [type(error)]
+        assert entrance.ask(app, "/ok").text == "fine"
+
+    @pytest.mark.parametrize("error", [StopIteration(), StopAsyncIteration()])
+    def test_what_would_end_a_coroutine_is_500(
+        self, entrance: Entrance, app: Vial, lane: Any, ends: list[Any], error: Any, caplog: Any
+    ) -> None:
+        app.get("/")(lane(view_raising(error)))
+        assert entrance.ask(app).status == 500
+        assert len(ends) == 1
+
+    def test_a_view_that_returns_nothing_is_named(
+        self, entrance: Entrance, app: Vial, lane: Any, caplog: Any
+    ) -> None:
+        app.get("/", endpoint="home")(lane(view_returning(None)))
+        assert entrance.ask(app).status == 500
+        assert "'home'" in str(caplog.records[0].exc_info[1])
+
+    # Hosts.
+
+    @pytest.mark.parametrize(
+        "host",
+        ["", "a/b", "a?x", "a#x", "a@b", "a\\b", "a b", "[::1", "a:99999", "caf\xe9", "a,b"],
+    )
+    def test_a_host_that_is_none_is_400_and_moves_no_path(
+        self, entrance: Entrance, app: Vial, host: str
+    ) -> None:
+        paths: list[str] = []
+        app.before_request(lambda: paths.append(request.path))
+        app.get("/page")(view_returning("page"))
+        assert entrance.ask(app, "/page", host=host).status == 400
+        assert paths == ["/page"]
+
+    def test_two_hosts_are_400(self, entrance: Entrance, app: Vial) -> None:
+        app.get("/")(view_returning("page"))
+        for first, second in (("good.example", "evil.example"), ("", "good.example")):
+            headers = [("Host", first), ("Host", second)]
+            assert entrance.ask(app, host=None, headers=headers).status == 400
+
+    @pytest.mark.parametrize("host", ["example.com", "a:80", "127.0.0.1:5000", "[::1]:80", None])
+    def test_a_host_may_have_a_port_or_be_absent(
+        self, entrance: Entrance, app: Vial, host: str | None
+    ) -> None:
+        app.get("/")(view_returning("page"))
+        assert entrance.ask(app, host=host).status == 200
+
+    # Paths.
+
+    def test_below_a_root_links_lead_back(self, entrance: Entrance, app: Vial) -> None:
+        app.get("/page", endpoint="page")(
+            lambda: [request.root_path, request.path, url_for("page")]
+        )
+        for root, text in (("/root", "/root"), ("/caf%C3%A9", "/café")):
+            answer = entrance.ask(app, "/page", root=root)
+            assert json.loads(answer.body) == [text, "/page", f"{text}/page"]
+
+    def test_the_root_itself_leads_to_its_slash(self, entrance: Entrance, app: Vial) -> None:
+        app.get("/")(lambda: request.path)
+        answer = entrance.ask(app, "", root="/root")
+        assert (answer.status, answer["location"]) == (308, "http://localhost/root/")
+        assert entrance.ask(app, "/", root="/root").text == "/"
+
+    def test_an_underscore_is_no_hyphen(self, entrance: Entrance, app: Vial) -> None:
+        if entrance.name == "wsgi":
+            pytest.skip("a WSGI server has mixed them up before the app sees them")
+        app.get("/")(lambda: str(request.headers.get("X-Forwarded-For")))
+        assert entrance.ask(app, headers=[("X_Forwarded_For", "6.6.6.6")]).text == "None"
+
+    # Response headers.
+
+    @pytest.mark.parametrize("mark", ["\r\n", "\n", "\r", "\0", "\x0b"])
+    @pytest.mark.parametrize("sink", list(SINKS))
+    def test_a_control_character_never_leaves(
+        self, entrance: Entrance, app: Vial, lane: Any, sink: str, mark: str, caplog: Any
+    ) -> None:
+        app.get("/")(lane(lambda: SINKS[sink](f"a{mark}Set-Cookie: evil=1")))
+        try:
+            status = entrance.ask(app).status
+        except ValueError as error:  # raised to the server, which has sent nothing yet
+            errors: list[Any] = [error]
+        else:
+            assert status == 500
+            errors = [record.exc_info[1] for record in caplog.records]
+        (error,) = errors
+        assert isinstance(error, ValueError)
+        assert "Set-Cookie" in str(error) or "newline" in str(error)
+
+    def test_a_header_that_cannot_be_sent_is_named(
+        self, entrance: Entrance, app: Vial, lane: Any
+    ) -> None:
+        app.get("/")(lane(lambda: ("body", {"X-Title": "日本"})))
+        with pytest.raises(ValueError, match=r"X-Title.*日本"):
+            entrance.ask(app)
+
+    def test_a_bytearray_is_a_body(self, entrance: Entrance, app: Vial, lane: Any) -> None:
+        app.get("/<int:named>")(
+            lane(lambda named: (bytearray(b"body"), {"X-Name": "1"} if named else {}))
+        )
+        assert entrance.ask(app, "/0").body == entrance.ask(app, "/1").body == b"body"
+
+    # The end of a response.
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    @pytest.mark.parametrize("kind", ["plain", "headers", "stream", "async stream", "204"])
+    def test_what_waits_for_the_end_is_called_once(
+        self, entrance: Entrance, app: Vial, lane: Any, kind: str, method: str
+    ) -> None:
+        calls: list[str] = []
+
+        def view() -> Response:
+            bodies = {"stream": iter(["a"]), "async stream": as_async_iterator(["a"])}
+            response = Response(bodies.get(kind, "a"), 204 if kind == "204" else 200)
+            if kind == "headers":
+                response.headers["X-A"] = "1"
+            response.call_on_close(lambda: calls.append("closed"))
+            return response
+
+        app.get("/")(lane(view))
+        entrance.ask(app, method=method)
+        assert calls == ["closed"]
+
+    # Streams.
+
+    @pytest.fixture(params=["sync", "async"])
+    def stream(self, request: pytest.FixtureRequest) -> Callable[[Any], Any]:
+        """Makes a generator function async in the second run."""
+        return as_is if request.param == "sync" else as_async_generator
+
+    @pytest.mark.parametrize("leave_after", [0, 1, 5])
+    @pytest.mark.parametrize("holds_context", [True, False])
+    def test_a_client_that_leaves_ends_the_generator_and_the_request(
+        self,
+        entrance: Entrance,
+        app: Vial,
+        lane: Any,
+        stream: Any,
+        ends: list[Any],
+        leave_after: int,
+        holds_context: bool,
+    ) -> None:
+        steps: list[str] = []
+
+        @stream
+        def pieces() -> Iterator[str]:
+            steps.append("started")
+            try:
+                while True:
+                    yield "piece"
+            finally:
+                steps.append("closed")
+
+        hold = stream_with_context if holds_context else as_is
+        app.get("/")(lane(lambda: hold(pieces())))
+        answer = entrance.ask(app, leave_after=leave_after)
+        assert not answer.whole
+        assert steps in ([], ["started", "closed"]) and (steps or not leave_after)
+        assert len(ends) == 1
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    def test_a_stream_ends_its_request_once(
+        self, entrance: Entrance, app: Vial, lane: Any, stream: Any, ends: list[Any], method: str
+    ) -> None:
+        @stream
+        def pieces() -> Iterator[str]:
+            assert ends == []
+            yield request.path
+
+        app.get("/")(lane(lambda: stream_with_context(pieces())))
+        assert entrance.ask(app, method=method).text == ("/" if method == "GET" else "")
+        assert ends == [None]
+
+    def test_async_teardown_functions_follow_a_stream(
+        self, entrance: Entrance, app: Vial, lane: Any, stream: Any
+    ) -> None:
+        ends: list[Any] = []
+
+        @app.teardown_request
+        async def end(error: Any) -> None:
+            ends.append(error)
+
+        app.get("/")(lane(lambda: stream_with_context(stream(lambda: iter(["piece"]))())))
+        assert entrance.ask(app).text == "piece"
+        assert ends == [None]
+
+    def test_a_stream_that_fails_does_not_look_complete(
+        self, entrance: Entrance, app: Vial, lane: Any, stream: Any, ends: list[Any]
+    ) -> None:
+        @stream
+        def pieces() -> Iterator[str]:
+            yield "piece"
+            raise ZeroDivisionError
+
+        app.get("/")(lane(lambda: stream_with_context(pieces())))
+        with pytest.raises(ZeroDivisionError):
+            entrance.ask(app)
+        assert [type(end) for end in ends] == [ZeroDivisionError]
+
+    def test_a_stream_that_is_thrown_away_ends_its_request(
+        self, entrance: Entrance, app: Vial, lane: Any, stream: Any, ends: list[Any]
+    ) -> None:
+        app.get("/")(lane(lambda: stream_with_context(stream(lambda: iter(["piece"]))())))
+        app.after_request(lambda response: Response("other"))
+        assert entrance.ask(app).text == "other"
+        gc.collect()
+        until(lambda: ends)
+        assert ends == [None]
+
+    def test_a_generator_may_push_contexts_around_what_it_yields(
+        self, entrance: Entrance, app: Vial, lane: Any, stream: Any
+    ) -> None:
+        @stream
+        def pieces() -> Iterator[str]:
+            with app.app_context():
+                g.name = "inside"
+                yield "a"
+                yield g.name
+
+        app.get("/")(lane(lambda: pieces()))
+        assert entrance.ask(app).text == "ainside"
+        assert not entrance.ask(app, leave_after=1).whole
+
+    def test_the_request_is_gone_in_a_plain_stream(
+        self, entrance: Entrance, app: Vial, lane: Any, stream: Any
+    ) -> None:
+        @stream
+        def pieces() -> Iterator[str]:
+            yield "a"
+            yield request.path
+
+        app.get("/")(lane(lambda: pieces()))
+        with pytest.raises(RuntimeError, match="outside of request context"):
+            entrance.ask(app)
+
+    # Bodies.
+
+    @pytest.fixture
+    def saw(self, app: Vial, lane: Any) -> list[Any]:
+        """What the view of ``/`` saw of the body; it is noted only where reading succeeded."""
+        saw: list[Any] = []
+
+        def view() -> str:
+            kind = request.args.get("as")
+            if kind == "form":
+                saw.append(request.form.to_dict())
+            elif kind == "json":
+                saw.append(request.get_json(force=True))
+            elif kind == "stream":
+                saw.append(b"".join(iter(lambda: request.stream.read(10), b"")))
+            else:
+                saw.append(request.get_data())
+            return "read"
+
+        app.post("/")(lane(view))
+        return saw
+
+    @pytest.mark.parametrize("size", [0, 1, 600_000])
+    def test_a_chunked_body_is_put_together(
+        self, entrance: Entrance, app: Vial, saw: list[Any], size: int
+    ) -> None:
+        chunks = [b"ab" * size, b"c", b"d" * size]
+        assert entrance.ask(app, method="POST", chunks=chunks).status == 200
+        assert saw == [b"".join(chunks)]
+
+    @pytest.mark.parametrize("kind", ["data", "form", "json", "stream"])
+    @pytest.mark.parametrize("body", [b"", b"[1]", b"x" * 700_000])
+    def test_a_body_shorter_than_announced_is_400(
+        self, entrance: Entrance, app: Vial, saw: list[Any], kind: str, body: bytes
+    ) -> None:
+        app.config["MAX_FORM_MEMORY_SIZE"] = None
+        answer = entrance.ask(
+            app,
+            f"/?as={kind}",
+            "POST",
+            headers=[URLENCODED],
+            body=body,
+            announced="1000000",
+            cut=True,
+        )
+        assert (answer.status, saw) == (400, [])
+
+    @pytest.mark.parametrize("kind", ["data", "form", "json", "stream"])
+    @pytest.mark.parametrize("limited", [True, False])
+    def test_a_chunked_body_that_is_cut_off_is_400(
+        self, entrance: Entrance, app: Vial, saw: list[Any], kind: str, limited: bool
+    ) -> None:
+        app.config["MAX_CONTENT_LENGTH"] = 1000 if limited else None
+        options: Any = {"headers": [URLENCODED], "chunks": [b"[1", b"]"], "cut": True}
+        assert entrance.ask(app, f"/?as={kind}", "POST", **options).status == 400
+        assert saw == []
+
+    @pytest.mark.parametrize("length", ["-1", "+5", "5_0", "0x5", "5,5", "5 5", "\u0665", "1" * 19])
+    def test_a_length_that_is_no_number_is_400(
+        self, entrance: Entrance, app: Vial, saw: list[Any], length: str
+    ) -> None:
+        wire = length.encode().decode("latin-1")
+        answer = entrance.ask(app, method="POST", body=b"12345", announced=wire)
+        assert (answer.status, saw) == (400, [])
+
+    def test_a_short_body_that_no_view_reads_is_nobodys_error(
+        self, entrance: Entrance, app: Vial, lane: Any
+    ) -> None:
+        app.post("/unread")(lane(view_returning("not read")))
+        answer = entrance.ask(app, "/unread", "POST", body=b"x", announced="9", cut=True)
+        assert answer.text == "not read"
+
+    # Contexts.
+
+    def test_hooks_and_view_share_context_variables(
+        self, entrance: Entrance, app: Vial, lane: Any
+    ) -> None:
+        var: ContextVar[str] = ContextVar("var")
+        app.before_request(lambda: var.set("from before") and None)
+        app.get("/")(lane(lambda: f"{var.get()}{var.set('from view') and ''}"))
+
+        async def after(response: Response) -> Response:
+            response.headers["X-Var"] = var.get()
+            return response
+
+        app.after_request(after)
+        answer = entrance.ask(app)
+        assert (answer.text, answer["x-var"]) == ("from before", "from view")
+
+    def test_g_is_new_for_each_request(self, entrance: Entrance, app: Vial, lane: Any) -> None:
+        app.before_request(lambda: g.setdefault("seen", []).append(request.path))
+        app.get("/<name>")(lane(lambda name: g.seen))
+        answers = [entrance.ask(app, f"/{name}").body for name in "ab"]
+        assert [json.loads(body) for body in answers] == [["/a"], ["/b"]]
+
+    def test_work_handed_to_a_thread_sees_the_request(
+        self, entrance: Entrance, app: Vial, lane: Any
+    ) -> None:
+        def view() -> Any:
+            @copy_current_request_context
+            def work() -> None:
+                seen.append(request.path)
+
+            seen: list[str] = []
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+            return seen
+
+        app.get("/page")(lane(view))
+        assert json.loads(entrance.ask(app, "/page").body) == ["/page"]
+
+    def test_the_session_is_saved_after_sync_and_async_views(
+        self, entrance: Entrance, app: Vial, lane: Any
+    ) -> None:
+        app.get("/set", endpoint="set")(lane(lambda: session.update(name="é") or "set"))
+        app.get("/get", endpoint="get")(lane(lambda: session["name"]))
+        cookie = entrance.ask(app, "/set")["set-cookie"].partition(";")[0]
+        assert entrance.ask(app, "/get", headers=[("Cookie", cookie)]).text == "é"
+
+
+def until(happened: Callable[[], Any], seconds: float = 2) -> None:
+    end = time.monotonic() + seconds
+    while not happened() and time.monotonic() < end:
+        time.sleep(0.001)
+
+
+def as_is(function: Any) -> Any:
+    return function
+
+
+def as_async(function: Any) -> Any:
+    @wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(0)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def as_async_generator(function: Any) -> Any:
+    @wraps(function)
+    async def generator() -> AsyncIterator[Any]:
+        iterator = function()
+        try:
+            for item in iterator:
+                await asyncio.sleep(0)
+                yield item
+        finally:
+            if hasattr(iterator, "close"):
+                iterator.close()
+
+    return generator
+
+
+def as_async_iterator(items: list[str]) -> AsyncIterator[str]:
+    iterator: AsyncIterator[str] = as_async_generator(lambda: iter(items))()
+    return iterator
+
+
+def view_returning(value: Any) -> Any:
+    return lambda: value
+
+
+def view_raising(error: BaseException) -> Any:
+    def view() -> Any:
+        raise error
+
+    return view
