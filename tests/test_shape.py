@@ -46,7 +46,7 @@ LATE_IMPORTS: dict[str, set[str]] = {
     "vial.cli.environment": {"dotenv"},
     "vial.flask_mode": {"importlib.metadata"},
     "vial.plans": {"vial.concurrency"},
-    "vial.sansio.app": {"vial.rendering", "vial.templating"},
+    "vial.sansio.app": {"vial.templating"},
     "vial.sansio.scaffold": {"jinja2", "vial.cli"},
     "vial.templating": {"vial.debughelpers"},
     "vial.wrappers": {"vial.concurrency", "vial.debughelpers"},
