@@ -13,8 +13,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
 from sybil import Example, Sybil
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
+
+settings.register_profile("vial", deadline=None)  # a busy machine is no mistake of the code
+settings.load_profile("vial")
 
 
 def enter_folder(namespace: dict[str, Any]) -> None:
