@@ -82,7 +82,10 @@ class Vial(App):
         return replace(plan, view=view, on_loop=on_loop)
 
     def _start(self) -> None:
-        self._got_first_request = True
+        """Refuse further setup from the first request on; its plans are the last to call this."""
+        if not self._got_first_request:
+            self._got_first_request = True
+            self._plans.clear()
 
     def _trusts_host(self) -> bool:
         own_adapter = (
@@ -202,6 +205,7 @@ class Vial(App):
     def full_dispatch_request(self) -> Response:
         """Handle the current request, HTTP errors and handled exceptions included."""
         ctx = self._ctx()
+        self._start()
         try:
             if request_started.receivers:
                 request_started.send(self, _async_wrapper=self.ensure_sync)
@@ -245,7 +249,10 @@ class Vial(App):
 
     def handle_user_exception(self, e: Exception) -> Any:
         """What the handlers make of an exception; raised again where there is none for it."""
-        return drive(flow.user_exception(self._ctx(), e))
+        rv = drive(flow.user_exception(self._ctx(), e))
+        if rv is flow.UNHANDLED:
+            raise e
+        return rv
 
     def handle_exception(self, e: Exception) -> Response:
         """Answer 500 to an exception that nothing handled, or raise it

@@ -13,6 +13,8 @@ from functools import update_wrapper
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
+from werkzeug.exceptions import HTTPException
+
 from . import logging
 from .callables import is_async
 from .driver import drive
@@ -252,7 +254,8 @@ class RequestContext(AppContext):
                 self.plan = app._options_plan(self.plan)
         except Exception as e:
             # Usually 404 or 405; a converter of the application may also fail in any other way.
-            self.routing_exception = e
+            # Its traceback has this frame, and this object has it: leave the collector nothing.
+            self.routing_exception = e.with_traceback(None) if isinstance(e, HTTPException) else e
             self.plan = app._plans.get(None) or app._make_plan(None)
         if self.made_request:
             self._tell_request()
@@ -275,10 +278,13 @@ class RequestContext(AppContext):
         if outer is not None and outer is not self and outer.app is self.app:
             self._outer = outer
         self._tokens.append(_cv.set(self))
-        if self._outer is None:
-            appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
+        self._pushed()
         if not hasattr(self, "plan"):
             self.match_request()
+
+    def _pushed(self) -> None:
+        if self._outer is None and appcontext_pushed.receivers:
+            appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
 
     def pop(self, exc: BaseException | None = _sentinel) -> None:  # type: ignore[assignment]
         """Undo one :meth:`push`; the last one runs the teardown functions."""

@@ -61,8 +61,6 @@ async def run(ctx: RequestContext) -> Response:
     # PERF: benchmarks/dispatch.py, hello: a step that has nothing to do is not called.
     app, plan = ctx.app, ctx.plan
     error: BaseException | None = None
-    if not app._got_first_request:
-        app._start()
     try:
         if plan.compatible:
             return app.full_dispatch_request()
@@ -78,6 +76,8 @@ async def run(ctx: RequestContext) -> Response:
                     rv = await rv
         except Exception as e:
             rv = await user_exception(ctx, e)
+            if rv is UNHANDLED:
+                raise
         response = app.response_class(rv) if type(rv) is str else app.make_response(rv)
         response._defaults = plan.headers
         if plan.after or ctx.sends_cookies or ctx.opened_session or ctx.after_functions:
@@ -94,6 +94,7 @@ async def run(ctx: RequestContext) -> Response:
         heard = request_tearing_down.receivers or appcontext_tearing_down.receivers
         if plan.tears_down or ctx.made_request or ctx._streams or heard or _left.receivers:
             await leave(ctx, error)
+        error = None  # its traceback has this frame: leave the collector nothing
 
 
 def raise_routing_exception(ctx: RequestContext) -> NoReturn:
@@ -105,6 +106,7 @@ def raise_routing_exception(ctx: RequestContext) -> NoReturn:
 
 async def preprocess(ctx: RequestContext) -> Any:
     """URL value preprocessors, then before functions; a value other than ``None`` answers."""
+    ctx.app._start()
     plan, rule = ctx.plan, ctx.url_rule
     if plan.opens_session:
         ctx._session  # noqa: B018
@@ -122,32 +124,34 @@ async def preprocess(ctx: RequestContext) -> Any:
 
 
 async def user_exception(ctx: RequestContext, e: Exception) -> Any:
-    """What the handlers make of an exception; raises it again where there is none for it."""
+    """What the handlers make of an exception, or :data:`UNHANDLED`."""
     app = ctx.app
     if isinstance(e, BadRequestKeyError) and (app.debug or app.config["TRAP_BAD_REQUEST_ERRORS"]):
         e.show_exception = True
-    if isinstance(e, HTTPException) and not app.trap_http_exception(e):
-        if ctx.plan.compatible:
-            return app.handle_http_exception(e)
-        return await http_exception(ctx, e)
-    return await _handled(ctx, e)
+    if not isinstance(e, HTTPException) or app.trap_http_exception(e):
+        return await _handled(ctx, e)
+    return app.handle_http_exception(e) if ctx.plan.compatible else await http_exception(ctx, e)
 
 
 async def http_exception(ctx: RequestContext, e: HTTPException) -> Any:
     """What the handlers make of an HTTP error; itself if none, a redirect or a response."""
     if e.code is None or isinstance(e, RoutingException):
         return e
-    return await _handled(ctx, e, default=e)
+    rv = await _handled(ctx, e)
+    e.__traceback__ = None  # its frames have the context, which may have the exception
+    return e if rv is UNHANDLED else rv
 
 
-async def _handled(ctx: RequestContext, e: Exception, default: Any = None) -> Any:
+#: No handler was registered for an exception.
+UNHANDLED = object()
+
+
+async def _handled(ctx: RequestContext, e: Exception) -> Any:
     handler = ctx.app._find_error_handler(e, ctx.plan.blueprints)
-    if handler is not None:
-        rv = ctx.plan.lane(handler)(e)
-        return await rv if ctx.plan.is_async else rv
-    if default is None:
-        raise e
-    return default
+    if handler is None:
+        return UNHANDLED
+    rv = ctx.plan.lane(handler)(e)
+    return await rv if ctx.plan.is_async else rv
 
 
 async def unhandled(ctx: RequestContext, e: Exception) -> Response:
@@ -159,7 +163,8 @@ async def unhandled(ctx: RequestContext, e: Exception) -> Response:
         raise e
     app.log_exception(sys.exc_info())
     server_error = InternalServerError(original_exception=e)
-    rv = await _handled(ctx, server_error, default=server_error)
+    rv = await _handled(ctx, server_error)
+    rv = server_error if rv is UNHANDLED else rv
     if ctx.plan.compatible:
         return app.finalize_request(rv, from_error_handler=True)
     return await finalize(ctx, rv, from_error_handler=True)

@@ -56,7 +56,9 @@ def make_plan(app: Vial, endpoint: str | None, base: type) -> Plan:
         compatible=compatible,
         tears_down=bool(compatible or plan.teardown or plan.app_teardown),
         opens_session=opens_session,
-        prepares=bool(opens_session or plan.before or plan.preprocess),
+        prepares=bool(
+            opens_session or plan.before or plan.preprocess or not app._got_first_request
+        ),
     )
     every = (plan.view, *plan.before, *plan.after, *plan.teardown, *plan.app_teardown)
     if plan.compatible or not any(map(is_async, every)):

@@ -85,6 +85,7 @@ async def _answer(ctx: ScopeContext, path: str, method: str) -> Response:
         return await run_in_pool(from_app, wsgi_app, ctx.environ)
     token = _cv.set(ctx)
     try:
+        ctx._pushed()
         ctx._match(path, method)
         on_loop = ctx.plan.on_loop
         if on_loop is None:

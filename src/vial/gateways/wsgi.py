@@ -10,6 +10,7 @@ from ..ctx import RequestContext, decoded_path
 from ..driver import drive
 from ..flow import run
 from ..globals import _cv
+from ..signals import appcontext_pushed
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -24,6 +25,8 @@ def handle(app: Vial, environ: WSGIEnvironment, start_response: StartResponse) -
     if token.old_value is not Token.MISSING and token.old_value.app is app:
         ctx._outer = token.old_value
     try:
+        if appcontext_pushed.receivers:
+            ctx._pushed()
         path = environ.get("PATH_INFO") or ""
         if not path.isascii():
             path = decoded_path(path)
