@@ -41,31 +41,41 @@ def input_stream(
     end the stream early by themselves; one longer than ``limit`` bytes raises 413, at once where
     the length was announced.
 
-    :raises LengthRequired: for a chunked body under granian's WSGI interface, which passes one
-        that was cut off on as complete; ``trust_chunked`` takes that risk.
+    :raises LengthRequired: for a chunked body under a server that does not say where it ends, and
+        under granian's WSGI interface, which passes one that was cut off on as complete;
+        ``trust_chunked`` takes that risk.
     """
-    stream = environ["wsgi.input"]
     length = content_length(environ)
-    if length is not None:
-        if limit is not None and length > limit:
-            raise RequestEntityTooLarge()
-        return cast(IO[bytes], LimitedStream(stream, length))
-    if not environ.get("wsgi.input_terminated"):
+    if length is not None and limit is not None and length > limit:
+        raise RequestEntityTooLarge()
+    if length is None and "HTTP_TRANSFER_ENCODING" in environ:
+        if _hides_broken_chunks(environ, trust_chunked):
+            raise LengthRequired("Send a Content-Length: this server takes no chunks.")
+    elif length is None and not environ.get("wsgi.input_terminated"):
         return BytesIO()
-    if "HTTP_TRANSFER_ENCODING" in environ and not trust_chunked and _hides_broken_chunks(environ):
-        raise LengthRequired("Send the body with a Content-Length: this server takes no chunks.")
-    return cast(IO[bytes], _Unannounced(stream, sys.maxsize - 1 if limit is None else limit))
+    return cast(IO[bytes], _Body(environ["wsgi.input"], length, limit))
 
 
-class _Unannounced(LimitedStream):
-    """A body of unknown length. Werkzeug 3.1's class ends it at the limit, as if it were whole."""
+class _Body(LimitedStream):
+    """A body that ends at its length; where it is unknown, at its end or with 413 at the limit.
 
-    def __init__(self, stream: IO[bytes], limit: int) -> None:
-        super().__init__(stream, limit + 1, is_max=True)
+    Werkzeug 3.1's class ends one of unknown length at the limit, as if it were whole.
+    """
+
+    def __init__(self, stream: IO[bytes], length: int | None, limit: int | None) -> None:
+        if length is not None:
+            super().__init__(stream, length)
+        else:
+            super().__init__(stream, sys.maxsize if limit is None else limit + 1, is_max=True)
 
     def readinto(self, b: bytearray) -> int | None:  # type: ignore[override]
-        size = super().readinto(b)
-        if self.is_exhausted:
+        try:
+            size = super().readinto(b)
+        except HTTPException:
+            raise
+        except Exception as e:  # gunicorn's own, for chunks that are none
+            raise BadRequest("The body is malformed.") from e
+        if self._limit_is_max and self.is_exhausted:
             raise RequestEntityTooLarge()
         return size
 
@@ -80,8 +90,10 @@ def content_length(environ: WSGIEnvironment) -> int | None:
     return int(text)
 
 
-def _hides_broken_chunks(environ: WSGIEnvironment) -> bool:
-    return environ.get("SERVER_SOFTWARE") == "Granian"
+def _hides_broken_chunks(environ: WSGIEnvironment, trusted: bool) -> bool:
+    # Without a promised end, reading would wait for ever or give nothing: hypercorn's WSGI.
+    terminated = environ.get("wsgi.input_terminated")
+    return not terminated or (environ.get("SERVER_SOFTWARE") == "Granian" and not trusted)
 
 
 class BoundedFormParser(FormDataParser):

@@ -88,9 +88,7 @@ class WorkerPool:
         self._idle = 0
         self._outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Outbox] = WeakKeyDictionary()
 
-    def submit(
-        self, context: Context, function: Callable[..., T], *args: Any
-    ) -> asyncio.Future[T]:
+    def submit(self, context: Context, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """Queue a call in ``context``; the future belongs to the running loop."""
         loop = asyncio.get_running_loop()
         outbox = self._outboxes.get(loop)

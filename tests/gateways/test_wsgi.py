@@ -54,6 +54,26 @@ def test_a_chunked_body_is_refused_where_the_server_hides_that_it_was_cut(app: V
     assert answer.status == 411 and "Content-Length" in answer.text
 
 
+def test_a_chunked_body_is_refused_where_the_server_does_not_tell_its_end(app: Vial) -> None:
+    assert post(app, {"wsgi.input_terminated": False}, chunks=[b"abc"]).status == 411
+
+
+def test_what_a_server_raises_for_broken_chunks_is_400(app: Vial) -> None:
+    class BadChunk(Exception):
+        pass
+
+    class Input(io.BytesIO):
+        def readinto(self, buffer: Any) -> int:
+            raise BadChunk
+
+        def read(self, size: int | None = -1) -> bytes:
+            raise BadChunk
+
+    for limit in (None, 100):
+        app.config["MAX_CONTENT_LENGTH"] = limit
+        assert post(app, {"wsgi.input": Input()}, chunks=[b"abc"]).status == 400
+
+
 def test_a_chunked_body_is_trusted_on_demand(app: Vial) -> None:
     app.config["TRUST_CHUNKED_BODIES"] = True
     assert post(app, GRANIAN, chunks=[b"abc"]).text == "3"
