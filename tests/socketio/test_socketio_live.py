@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -78,6 +79,11 @@ def serving(app: Any, kind: Callable[..., Any]) -> Iterator[str]:
         stop()
         thread.join(5)
     assert not thread.is_alive()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]  # type: ignore[no-any-return]
 
 
 def wait_for_port(port: int) -> None:
@@ -290,6 +296,33 @@ def test_a_client_that_vanishes_while_it_polls_is_noticed_at_once(kind: Any) -> 
         assert server.ended == ["transport error"]
 
 
+STOPPING = """
+import sys
+from vial import Vial
+from vial.socketio import SocketIO
+
+app = Vial("stopping", static_folder=None)
+socketio = SocketIO(app)
+socketio.on("connect")(socketio.stop)
+socketio.run(app, port=int(sys.argv[1]))
+print("after run()")
+"""
+
+
+def test_a_handler_can_stop_the_server_that_run_started() -> None:
+    port = free_port()
+    command = [sys.executable, "-c", STOPPING, str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        wait_for_port(port)
+        address = f"http://127.0.0.1:{port}/socket.io/?EIO=4&transport=polling"
+        session_url = f"{address}&sid={json.loads(fetch(address)[1][1:])['sid']}"
+        with suppress(OSError, HTTPException):  # it may not get round to answering
+            fetch(session_url, "40")
+        out, err = process.communicate(timeout=5)
+    assert process.returncode == 0 and b"after run()" in out
+    assert b"Traceback" not in err
+
+
 # The program of a tutorial for Flask-SocketIO, as it was published, and the client of its pages.
 
 
@@ -310,8 +343,7 @@ def program(folder: Path) -> Iterator[str]:
     shutil.copy(DATA / "main.txt", folder / "main.py")
     (folder / "templates").mkdir()
     (folder / "templates" / "index.html").write_text("<h1>Hello</h1>")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "vial", "run", "main.py", "--port", str(port)]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)

@@ -8,6 +8,7 @@ are parsed, the status codes of the protocol, and the end of a session that brea
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, TypeAlias
@@ -39,7 +40,7 @@ class Origins:
     """
 
     def __init__(self, allowed: AllowedOrigins) -> None:
-        self._judge = allowed if callable(allowed) else None
+        self._judge = _of_two(allowed) if callable(allowed) else None
         names = [] if allowed is None or callable(allowed) else allowed
         self._names = {n.lower() for n in ([names] if isinstance(names, str) else names)}
         self.all = "*" in self._names
@@ -51,13 +52,7 @@ class Origins:
             return True
         if origin.lower() in self._names or origin.lower() in _own_origins(environ):
             return True
-        return self._judge is not None and self._ask(self._judge, origin, environ)
-
-    def _ask(self, judge: Callable[..., bool], origin: str, environ: Environ) -> bool:
-        try:
-            return bool(judge(origin, environ))
-        except TypeError:
-            return bool(judge(origin))
+        return self._judge is not None and bool(self._judge(origin, environ))
 
     def headers(self, environ: Environ) -> list[tuple[str, str]]:
         """CORS headers for an allowed request (Fetch standard, CORS protocol)."""
@@ -78,6 +73,14 @@ class Origins:
             if "HTTP_ACCESS_CONTROL_REQUEST_HEADERS" in environ:
                 headers.append(("Access-Control-Allow-Headers", "content-type"))
         return headers
+
+
+def _of_two(judge: Callable[..., bool]) -> Callable[[str, Environ], bool]:
+    try:
+        inspect.signature(judge).bind("origin", {})
+    except TypeError:
+        return lambda origin, environ: judge(origin)
+    return judge
 
 
 def _own_origins(environ: Environ) -> set[str]:
