@@ -225,7 +225,7 @@ class Vial(App):
         """Call the view of the current request and return what it returns."""
         ctx = self._ctx()
         if ctx.routing_exception is not None:
-            flow.raise_routing_exception(ctx)
+            self.raise_routing_exception(ctx.request)
         return ctx.plan.view(**ctx.view_args)  # type: ignore[arg-type]
 
     def raise_routing_exception(self, request: Request) -> NoReturn:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .ctx import has_request_context
-from .globals import current_app, g, request, session
+from .globals import current_app, g, request
 from .signals import before_render_template, template_rendered
 from .streaming import stream_with_context
 
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
 
 def default_context() -> dict[str, Any]:
-    """What every template sees: ``g``, and in a request ``request`` and ``session``."""
-    if not has_request_context():
-        return {"g": g}
-    # Proxies, not the objects: a template that names no session opens none.
-    return {"g": g, "request": request, "session": session}
+    """What every template sees: ``g``, and in a request ``request``; like ``session`` they are
+    globals of the environment as well."""
+    # Proxies, not the objects: a template that names none builds none.
+    return {"g": g, "request": request} if has_request_context() else {"g": g}
 
 
 def _app() -> Vial:

@@ -9,8 +9,8 @@ import werkzeug.routing
 from werkzeug.routing import RuleFactory
 
 
-class Map(werkzeug.routing.Map):
-    """Werkzeug's ``Map`` (same arguments) that calls its watchers after every change.
+class _Watched:
+    """Mixed into a class of maps, makes it call its watchers after every change.
 
     A change is a rule added, or a public attribute set (``host_matching = True``, …). Editing a
     rule that is already bound, or ``map.converters``, changes nothing in the map and is not told.
@@ -25,7 +25,7 @@ class Map(werkzeug.routing.Map):
     def add(self, rulefactory: RuleFactory) -> None:
         """Bind a rule or the rules of a factory to this map, as Werkzeug does."""
         try:
-            super().add(rulefactory)
+            super().add(rulefactory)  # type: ignore[misc]
         finally:  # a factory may fail half way, after some of its rules are in
             self._tell()
 
@@ -37,3 +37,14 @@ class Map(werkzeug.routing.Map):
     def _tell(self) -> None:
         for changed in self._watchers:
             changed()
+
+
+class Map(_Watched, werkzeug.routing.Map):
+    """Werkzeug's ``Map`` (same arguments) that calls its watchers after every change."""
+
+
+def watched(cls: type[werkzeug.routing.Map]) -> type[Map]:
+    """The class itself if its maps can be watched, else a subclass whose maps can."""
+    if issubclass(cls, _Watched):
+        return cls  # type: ignore[return-value]
+    return type(cls.__name__, (_Watched, cls), {})  # type: ignore[return-value]

@@ -26,6 +26,7 @@ from ..logging import create_logger
 from ..packages import auto_instance_path
 from ..rendering import default_context
 from ..routing import Map
+from ..routing.map import watched
 from ..sessions import SecureCookieSessionInterface, SessionInterface
 from ..watched import WatchedDict, WatchedList, error_handlers, lists_by_key
 from .scaffold import Scaffold, _endpoint_from_view_func, setupmethod
@@ -99,7 +100,7 @@ class App(Scaffold):
         self.blueprints: dict[str, Blueprint] = {}
         #: A place for extensions to keep their state: ``{"my_extension": …}``.
         self.extensions: dict[str, Any] = {}
-        self.url_map = self.url_map_class(host_matching=host_matching)
+        self.url_map = watched(self.url_map_class)(host_matching=host_matching)
         self.url_map.watch(self._thaw)
         self.subdomain_matching = subdomain_matching
         self._got_first_request = False
