@@ -9,7 +9,7 @@ from typing import Any
 from wsgiref.validate import validator
 
 import pytest
-from socketio_wire import WebSocket, http, run
+from socketio_wire import WebSocket, http, run, until
 
 from vial import Vial, request
 from vial.socketio import SocketIO, send
@@ -154,6 +154,20 @@ def test_wsgi_and_asgi_clients_do_not_share_a_process(app: Vial, socketio: Socke
     async def scenario() -> None:
         with pytest.raises(RuntimeError, match="through another event loop of this process"):
             await http(app)
+
+    run(scenario)
+
+
+def test_a_server_that_moved_has_one_monitor_of_its_clients(app: Vial, socketio: SocketIO) -> None:
+    client = WsgiClient(app)
+    old = socketio.async_server.eio.service_task_handle
+    client.request("POST", "1")
+
+    async def scenario() -> None:
+        await WebSocket.open(app)
+        new = socketio.async_server.eio.service_task_handle
+        assert new is not old and new is not None and not new.done()
+        await until(lambda: old is not None and old.done())
 
     run(scenario)
 

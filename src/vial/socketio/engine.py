@@ -280,7 +280,10 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     def forget_loop(self) -> None:
         """The server moves to another loop: the monitor of its clients starts anew there."""
-        if self.service_task_handle is not None:
+        monitor = self.service_task_handle
+        if monitor is not None:
+            with suppress(RuntimeError):  # that loop is closed, and the monitor ended with it
+                monitor.get_loop().call_soon_threadsafe(monitor.cancel)
             self.service_task_handle = self.service_task_event = None
             self.start_service_task = True
 

@@ -173,7 +173,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             self.eio.forget_loop()
 
     def _is_busy(self) -> bool:
-        return any(getattr(s, "needs_loop", True) for s in self.eio.sockets.values())
+        sockets = self.eio.sockets.values()
+        return any(getattr(s, "needs_loop", True) and not s.closed for s in sockets)
 
     def event_packet(self, event: str, data: Any, namespace: str) -> socket_packet.Packet:
         """A packet for one event; a tuple is several arguments, None is no argument."""
