@@ -47,4 +47,4 @@ def watched(cls: type[werkzeug.routing.Map]) -> type[Map]:
     """The class itself if its maps can be watched, else a subclass whose maps can."""
     if issubclass(cls, _Watched):
         return cls  # type: ignore[return-value]
-    return type(cls.__name__, (_Watched, cls), {})  # type: ignore[return-value]
+    return type(cls.__name__, (_Watched, cls), {})
