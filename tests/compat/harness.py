@@ -157,10 +157,13 @@ class Web:
     def listen(self, *names: str) -> None:
         """Note signals, with the names of what they carry; by default all of them."""
         for name in names or SIGNALS:
-            signal = getattr(self.signals, name)
-            receiver = partial(self._signalled, name)
-            signal.connect(receiver, weak=False)
-            self._stack.callback(signal.disconnect, receiver)
+            self.hear(name, partial(self._signalled, name))
+
+    def hear(self, name: str, receiver: Callable[..., Any], *sender: Any) -> None:
+        """Connect a receiver to a signal for the time of the case."""
+        signal = getattr(self.signals, name)
+        signal.connect(receiver, *sender, weak=False)
+        self._stack.callback(signal.disconnect, receiver, *sender)
 
     def _signalled(self, name: str, sender: Any, **extra: Any) -> None:
         extra.pop("_async_wrapper", None)
