@@ -190,7 +190,8 @@ class Vial(App):
         if trusted is not None:
             request.trusted_hosts = trusted
         host = request.headers.get("Host")
-        request.host = get_host(request.scheme, host, request.server, request.trusted_hosts)
+        checked = get_host(request.scheme, host, request.server, request.trusted_hosts)
+        vars(request)["host"] = checked
         server_name, subdomain = self.config["SERVER_NAME"], None
         if self.url_map.host_matching:
             server_name = None  # given, it would be matched instead of the request's

@@ -28,8 +28,10 @@ class BrokenBody(BytesIO):
     def readinto(self, buffer: Any, /) -> int:
         raise self.error
 
+    def __next__(self) -> bytes:
+        raise self.error
+
     readline = read1 = read
-    __next__ = read
 
 
 def input_stream(

@@ -26,6 +26,7 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
     ``StopIteration``; a generator that awaits one coroutine after the other gives it as a value,
     for half the cost. One is taken per call and put back, so threads and nested calls do not meet.
     """
+    driver: Any
     try:
         driver = _drivers.pop()
     except IndexError:

@@ -227,9 +227,9 @@ def get_flashed_messages(
 ) -> list[str] | list[tuple[str, str]]:
     """Take the messages out of the session; the same ones again within one request."""
     ctx = _current_request_ctx()
-    if ctx.flashes is None:
-        ctx.flashes = session.pop("_flashes") if "_flashes" in session else []
     flashes = ctx.flashes
+    if flashes is None:
+        flashes = ctx.flashes = session.pop("_flashes") if "_flashes" in session else []
     wanted = set(category_filter)
     if wanted:
         flashes = [flash for flash in flashes if flash[0] in wanted]
