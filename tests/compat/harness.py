@@ -54,15 +54,18 @@ def same(case: Callable[..., None]) -> Callable[..., None]:
         monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: MTIME)
         monkeypatch.setattr("werkzeug.test.time", lambda: MTIME)
         monkeypatch.setattr("werkzeug.test.random", lambda: 0.5)
+        if "monkeypatch" in inspect.signature(case).parameters:
+            params["monkeypatch"] = monkeypatch
         expected, *others = [_transcript(case, web(tmp_path), params) for web in RUNS]
         assert expected, "the case neither asked nor noted anything"
         for web, transcript in zip(RUNS[1:], others, strict=True):
             if transcript != expected:
                 pytest.fail(f"{web.args[0]} differs from Flask:\n{_diff(expected, transcript)}")
 
-    own = [p for p in inspect.signature(case).parameters.values() if p.name != "web"]
-    fixtures = list(inspect.signature(test).parameters.values())[:-1]
-    named = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*own, *fixtures)]
+    wanted = dict(inspect.signature(case).parameters, **inspect.signature(test).parameters)
+    named = [
+        p.replace(kind=p.KEYWORD_ONLY) for n, p in wanted.items() if n not in ("web", "params")
+    ]
     test.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
     test.__name__, test.__module__, test.__doc__ = case.__name__, case.__module__, case.__doc__
     return test
