@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -25,14 +24,14 @@ def enter_folder(namespace: dict[str, Any]) -> None:
     namespace["__name__"] = (
         "hello"  # not a module that can be found, so the app's root is the folder
     )
+    namespace["_folder"] = tempfile.TemporaryDirectory(prefix="vial-docs-")
     namespace["_back"] = os.getcwd()
-    os.chdir(tempfile.mkdtemp())
+    os.chdir(namespace["_folder"].name)
 
 
 def leave_folder(namespace: dict[str, Any]) -> None:
-    folder = os.getcwd()
     os.chdir(namespace["_back"])
-    shutil.rmtree(folder)
+    namespace["_folder"].cleanup()
 
 
 def write_template(example: Example) -> None:
