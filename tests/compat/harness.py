@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from difflib import unified_diff
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ SIGNALS = (
     "message_flashed",
 )
 MTIME = 1_700_000_000
+_numbers = count()
 # What depends on the second in which a case runs.
 _TIMES = re.compile(r"(?<=Expires=)[^;]+|(?<=^Date: ).+|(?<=^Expires: ).+")
 
@@ -50,13 +52,17 @@ _TIMES = re.compile(r"(?<=Expires=)[^;]+|(?<=^Date: ).+|(?<=^Expires: ).+")
 def same(case: Callable[..., None]) -> Callable[..., None]:
     """Make a test of a case; further parameters of the case are parameters of the test."""
 
-    def test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **params: Any) -> None:
+    def test(
+        tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, **params: Any
+    ) -> None:
+        # Most cases write no file: a folder for each would be most of what they take.
+        folder = tmp_path_factory.getbasetemp() / f"compat-{next(_numbers)}"
         monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: MTIME)
         monkeypatch.setattr("werkzeug.test.time", lambda: MTIME)
         monkeypatch.setattr("werkzeug.test.random", lambda: 0.5)
         if "monkeypatch" in inspect.signature(case).parameters:
             params["monkeypatch"] = monkeypatch
-        expected, *others = [_transcript(case, web(tmp_path), params) for web in RUNS]
+        expected, *others = [_transcript(case, web(folder), params) for web in RUNS]
         assert expected, "the case neither asked nor noted anything"
         for web, transcript in zip(RUNS[1:], others, strict=True):
             if transcript != expected:
