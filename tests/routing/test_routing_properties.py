@@ -1,4 +1,4 @@
-"""The matcher and the builder give the answers of Werkzeug's ``MapAdapter``, on generated maps.
+r"""The matcher and the builder give the answers of Werkzeug's ``MapAdapter``, on generated maps.
 
 Each example is a map of a few rules that overlap on purpose (every built-in converter, custom
 ones with awkward regexes, methods, defaults, aliases, redirects, strict and merged slashes,
@@ -9,9 +9,10 @@ with the same redirect, ``Allow`` list and message.
 The default run is short and always the same. To search for disagreements, set the number of
 examples (each property gets that many, chosen at random)::
 
-    VIAL_HYPOTHESIS_EXAMPLES=20000 pytest tests/routing/test_routing_properties.py
+    VIAL_HYPOTHESIS_EXAMPLES=20000 pytest -o faulthandler_timeout=0 \
+        tests/routing/test_routing_properties.py
 
-That takes several minutes for each property.
+That takes several minutes for each property and makes about two million comparisons.
 """
 
 from __future__ import annotations
