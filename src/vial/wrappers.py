@@ -244,7 +244,7 @@ _is_value = re.compile(r"[\t\x20-\x7e\x80-\xff]*").fullmatch
 def _check_headers(headers: Iterable[tuple[str, str]]) -> None:
     """Raise to the developer what no server may send (RFC 9110 §5)."""
     for name, value in headers:
-        if _is_name(name) and (value.isascii() and value.isprintable() or _is_value(value)):
+        if _is_name(name) and ((value.isascii() and value.isprintable()) or _is_value(value)):
             continue
         raise ValueError(
             f"The header {name!r} cannot be sent with the value {value!r}: a name takes letters,"
