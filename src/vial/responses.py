@@ -73,7 +73,17 @@ def _converted(app: Vial, rv: Any, status: Any, headers: Any) -> tuple[Any, Any,
             f"{_culprit()} returned None: it ended without a 'return', or returned the result of"
             f" a function that has none. A view returns {_ACCEPTED}."
         )
-    raise TypeError(f"{_culprit()} returned a {type(rv).__name__}. A view returns {_ACCEPTED}.")
+    hint = _refused_awaitable(rv) if hasattr(rv, "__await__") else f"A view returns {_ACCEPTED}."
+    raise TypeError(f"{_culprit()} returned a {type(rv).__name__}. {hint}")
+
+
+def _refused_awaitable(rv: Any) -> str:
+    if hasattr(rv, "close"):
+        rv.close()  # or Python warns that it was never awaited, which this error says already
+    return (
+        "Nothing awaits it: declare the function 'async def'. A decorator around an async"
+        " function must make an async one, or call it by current_app.ensure_sync()."
+    )
 
 
 def _forced(cls: type[Response], rv: Any) -> Any:
