@@ -172,7 +172,7 @@ class Web:
         """Connect a receiver to a signal for the time of the case."""
         signal = getattr(self.signals, name)
         signal.connect(receiver, *sender, weak=False)
-        self._stack.callback(signal.disconnect, receiver, *sender)
+        self._stack.callback(signal.disconnect, receiver)  # of one sender only, blinker keeps it
 
     def _signalled(self, name: str, sender: Any, **extra: Any) -> None:
         extra.pop("_async_wrapper", None)
