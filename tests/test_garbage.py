@@ -34,9 +34,10 @@ def app() -> Vial:
 
 @pytest.fixture
 def uncollected() -> Iterator[None]:
-    gc.collect()
     gc.disable()
+    gc.freeze()  # what was there before the test is not searched
     yield
+    gc.unfreeze()
     gc.enable()
 
 
