@@ -114,18 +114,12 @@ class Wsgi:
     def ask(self, app: Any, target: str = "/", method: str = "GET", **options: Any) -> Answer:
         ask = Ask(target, method, **options)
         started: list[tuple[str, list[tuple[str, str]]]] = []
-
-        def start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
-            started.append((status, headers))
-            return lambda data: None
-
-        watched = wsgi_validator(past_validator(app, ask))
+        watched = wsgi_validator(past_validator(app, ask, started))
         environ = self.environ(ask)
         if ask.announced is not None:
             del environ["CONTENT_LENGTH"]
-        with closing(watched(environ, start_response)) as iterable:
-            iterator = iter(iterable)
-            chunks, whole = take(iterator, ask.leave_after)
+        with closing(watched(environ, lambda *args: lambda data: None)) as iterable:
+            chunks, whole = take(iter(iterable), ask.leave_after)
         ((status, headers),) = started
         assert _cv.get(None) is None, "the gateway left a context"
         return Answer(int(status[:3]), [(k.lower(), v) for k, v in headers], chunks, whole)
@@ -160,12 +154,13 @@ class Wsgi:
         return environ | ask.environ
 
 
-def past_validator(app: Any, ask: Ask) -> Any:
-    """Hide from the validator the Content-Type of a 204, which Flask sends and RFC 9110 allows,
-    and a Content-Length that is none."""
+def past_validator(app: Any, ask: Ask, started: list[Any]) -> Any:
+    """Note how the answer starts. Hide from the validator the Content-Type of a 204, which Flask
+    sends and RFC 9110 allows, and a Content-Length that is none."""
 
     def hiding(environ: Any, start_response: Any) -> Any:
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            started.append((status, headers))
             if status.startswith("204"):
                 headers = [header for header in headers if header[0] != "Content-Type"]
             return start_response(status, headers, *exc_info)

@@ -198,6 +198,16 @@ def test_a_body_that_takes_too_long_is_408(app: Vial, reading: list[bytes], firs
     assert (start["status"], reading) == (408, [])
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1", "2"])
+def test_a_connection_with_the_rest_of_a_body_is_closed(
+    app: Vial, reading: list[bytes], version: str
+) -> None:
+    scope = posted(content_length="3") | {"http_version": version}
+    for first, close in ((piece(b"abc"), False), (piece(b"ab"), version < "2")):
+        start, _ = asyncio.run(exchange(app, first, scope=scope))
+        assert ((b"connection", b"close") in start["headers"]) == close
+
+
 def test_a_body_may_take_for_ever_where_the_config_says_so(app: Vial, reading: list[bytes]) -> None:
     app.config["BODY_TIMEOUT"] = None
 

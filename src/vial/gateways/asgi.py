@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 
+from ..bodies import BrokenBody
 from ..concurrency import run_in_pool
 from ..ctx import RequestContext
 from ..driver import drive
@@ -72,6 +73,8 @@ async def _http(app: Vial, scope: Scope, receive: Receive, send: Send) -> None:
     ctx.body = await receive_body(ctx, method, receive)
     try:
         response = await _answer(ctx, split_path(scope)[1], method)
+        if isinstance(ctx.body[0], BrokenBody) and scope.get("http_version", "1.1") < "2":
+            response.headers["Connection"] = "close"  # the rest of the body is no next request
         await respond(ctx, response, method, receive, send)
     finally:
         if not isinstance(ctx.body[0], BytesIO):
