@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -98,6 +99,18 @@ def _hides_broken_chunks(environ: WSGIEnvironment, trusted: bool) -> bool:
     return not terminated or (environ.get("SERVER_SOFTWARE") == "Granian" and not trusted)
 
 
+#: Letters that the boundary of a multipart form has at most (RFC 2046 §5.1.1).
+_BOUNDARY = 70
+
+
+def _noting(make: Callable[..., IO[bytes]], made: list[IO[bytes]]) -> Callable[..., IO[bytes]]:
+    def make_and_note(*args: Any, **kwargs: Any) -> IO[bytes]:
+        made.append(make(*args, **kwargs))
+        return made[-1]
+
+    return make_and_note
+
+
 class BoundedFormParser(FormDataParser):
     """Werkzeug's parser, with the limits of multipart forms for urlencoded ones as well, and 400
     for a form that is cut off or malformed.
@@ -115,11 +128,21 @@ class BoundedFormParser(FormDataParser):
         content_length: int | None,
         options: dict[str, str] | None = None,
     ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, Any]]:
-        self.silent = self.max_form_fields is None
+        made: list[IO[bytes]] = []
+        self.stream_factory = _noting(self.stream_factory, made)
+        self.silent = False
         try:
+            if len((options or {}).get("boundary", "")) > _BOUNDARY:
+                raise ValueError("The boundary is too long.")
             return super().parse(stream, mimetype, content_length, options)
-        except ValueError as e:
-            raise BadRequest("The form is cut off or malformed.") from e
+        except BaseException as e:
+            for file in made:
+                file.close()
+            if not isinstance(e, ValueError):
+                raise
+            if self.max_form_fields is not None:
+                raise BadRequest("The form is cut off or malformed.") from e
+        return stream, self.cls(), self.cls()
 
     def _parse_urlencoded(
         self,

@@ -37,9 +37,8 @@ class ScopeContext(RequestContext):
         self.chunked = False
         for name, value in scope["headers"]:
             if name == b"host":
-                text = value.decode("latin-1")
-                # Two make no host name, and so a 400 (RFC 9112 §3.2); WSGI servers join them too.
-                self.host = text if self.host is None else f"{self.host},{text}"
+                # A comma is in no host name: two of them are a 400 (RFC 9112 §3.2).
+                self.host = value.decode("latin-1") if self.host is None else ","
             elif name == b"cookie":
                 self.sends_cookies = True
             elif name == b"content-length":

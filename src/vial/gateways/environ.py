@@ -73,12 +73,15 @@ def add_headers(environ: dict[str, Any], headers: Iterable[tuple[bytes, bytes]])
     A name with an underscore is dropped: it would be the same variable as one with a hyphen, and
     so could pretend to be a header that a proxy sets (CVE-2026-3902).
     """
+    repeated: dict[str, list[str]] = {}  # joined at the end: once, however many there are
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         if "_" in name:
             continue
         key = _PLAIN.get(name) or "HTTP_" + name.upper().replace("-", "_")
         if key in environ:
-            joint = "; " if name == "cookie" else ","
-            value = f"{environ[key]}{joint}{value}"
-        environ[key] = value
+            repeated.setdefault(key, [environ[key]]).append(value)
+        else:
+            environ[key] = value
+    for key, values in repeated.items():
+        environ[key] = ("; " if key == "HTTP_COOKIE" else ",").join(values)
