@@ -174,7 +174,8 @@ def read_urlencoded(stream: IO[bytes], size: int | None, fields: int | None) -> 
 
 def _read_at_most(stream: IO[bytes], size: int) -> bytes:
     body = bytearray()
-    while data := stream.read(size + 1 - len(body)):  # a stream may give less than was asked for
+    # A stream may give less than was asked for, and makes room for all that was.
+    while data := stream.read(min(size + 1 - len(body), 16_384)):
         body += data
         if len(body) > size:
             raise RequestEntityTooLarge()
