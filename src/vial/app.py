@@ -304,7 +304,8 @@ class Vial(App):
     def _checked_response(self, function: Callable[..., Any], rv: Any) -> Response:
         if rv is None:
             raise TypeError(
-                f"The after_request function {function.__name__!r} returned None."
+                f"The after_request function {getattr(function, '__name__', function)!r} returned"
+                " None."
                 " It takes the response and returns it, or another one."
             )
         return rv  # type: ignore[no-any-return]

@@ -9,7 +9,13 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from . import helpers
 from .globals import current_app
-from .sansio.scaffold import Scaffold, _endpoint_from_view_func, _sentinel, setupmethod
+from .sansio.scaffold import (
+    Scaffold,
+    _endpoint_from_view_func,
+    _registering,
+    _sentinel,
+    setupmethod,
+)
 
 if TYPE_CHECKING:
     from . import typing as vt
@@ -271,6 +277,7 @@ class Blueprint(Scaffold):
     @setupmethod
     def app_errorhandler(self, code: type[Exception] | int) -> Callable[[F], F]:
         """:meth:`errorhandler` for every request of the app."""
+        self._get_exc_class_and_code(code)
 
         def decorator(f: F) -> F:
             self.record_once(lambda state: state.app.register_error_handler(code, f))
@@ -278,17 +285,10 @@ class Blueprint(Scaffold):
 
         return decorator
 
-    def _template_decorator(self, add: Callable[..., None], name: str | None) -> Callable[[F], F]:
-        def decorator(f: F) -> F:
-            add(f, name=name)
-            return f
-
-        return decorator
-
     @setupmethod
     def app_template_filter(self, name: str | None = None) -> Callable[[F], F]:
         """:meth:`Vial.template_filter`."""
-        return self._template_decorator(self.add_app_template_filter, name)
+        return _registering(self.add_app_template_filter, name)
 
     @setupmethod
     def add_app_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None:
@@ -298,7 +298,7 @@ class Blueprint(Scaffold):
     @setupmethod
     def app_template_test(self, name: str | None = None) -> Callable[[F], F]:
         """:meth:`Vial.template_test`."""
-        return self._template_decorator(self.add_app_template_test, name)
+        return _registering(self.add_app_template_test, name)
 
     @setupmethod
     def add_app_template_test(self, f: Callable[..., bool], name: str | None = None) -> None:
@@ -308,7 +308,7 @@ class Blueprint(Scaffold):
     @setupmethod
     def app_template_global(self, name: str | None = None) -> Callable[[F], F]:
         """:meth:`Vial.template_global`."""
-        return self._template_decorator(self.add_app_template_global, name)
+        return _registering(self.add_app_template_global, name)
 
     @setupmethod
     def add_app_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:

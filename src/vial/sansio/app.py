@@ -29,7 +29,7 @@ from ..routing import Map
 from ..routing.map import watched
 from ..sessions import SecureCookieSessionInterface, SessionInterface
 from ..watched import WatchedDict, WatchedList, error_handlers, lists_by_key
-from .scaffold import Scaffold, _endpoint_from_view_func, setupmethod
+from .scaffold import Scaffold, _endpoint_from_view_func, _registering, setupmethod
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -251,13 +251,21 @@ class App(Scaffold):
             )
         if provide_automatic_options:
             methods.add("OPTIONS")
-        rule_object = self.url_rule_class(rule, methods=methods, endpoint=endpoint, **options)
-        rule_object.provide_automatic_options = provide_automatic_options  # type: ignore[attr-defined]
-        self.url_map.add(rule_object)
+        try:
+            rule_object = self.url_rule_class(rule, methods=methods, endpoint=endpoint, **options)
+            rule_object.provide_automatic_options = provide_automatic_options  # type: ignore[attr-defined]
+            self.url_map.add(rule_object)
+        except (ValueError, LookupError, TypeError) as e:
+            raise _told(e, rule, endpoint, self.url_map.converters) from e
         if view_func is not None:
             self._set_view(endpoint, view_func)
 
     def _set_view(self, endpoint: str, view_func: Callable[..., Any]) -> None:
+        if hasattr(view_func, "as_view"):
+            raise TypeError(
+                f"The view of the endpoint {endpoint!r} is the class {_where(view_func)}. Pass a"
+                f" view function of it: view_func={view_func.__name__}.as_view({endpoint!r})."
+            )
         old = self.view_functions.get(endpoint)
         if old is not None and old != view_func:
             raise AssertionError(
@@ -383,13 +391,20 @@ def _methods(rule: str, methods: Any, view_func: Any) -> set[str]:
     return {m.upper() for m in methods} | {m.upper() for m in required}
 
 
+def _told(e: Exception, rule: str, endpoint: str, converters: Any) -> Exception:
+    """Werkzeug's error about a rule, with the rule and what to do about it."""
+    if type(e) is LookupError:
+        cure = f"There are {', '.join(converters)}; add yours to url_map.converters before the rule"
+    elif type(e) is ValueError:
+        cure = "A rule starts with '/', a variable is <name> or <converter:name>, each name once"
+    elif type(e) is TypeError:
+        cure = "The options of a rule are methods, defaults, strict_slashes, subdomain, host, …"
+    else:
+        return e
+    return type(e)(f"The rule {rule!r} of the endpoint {endpoint!r} is not valid: {e}. {cure}.")
+
+
 def _where(function: Callable[..., Any]) -> str:
     return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', function)}"
 
 
-def _registering(add: Callable[..., None], name: str | None) -> Callable[[F], F]:
-    def decorator(f: F) -> F:
-        add(f, name=name)
-        return f
-
-    return decorator

@@ -162,6 +162,11 @@ class Scaffold:
         The options are those of :meth:`add_url_rule`; ``endpoint`` is by default the function's
         name.
         """
+        if callable(rule):
+            raise TypeError(
+                f"A route needs the rule of its URLs, as in @app.route('/path'); it was given"
+                f" {rule!r}. Were the parentheses forgotten?"
+            )
 
         def decorator(f: F) -> F:
             endpoint = options.pop("endpoint", None)
@@ -229,6 +234,7 @@ class Scaffold:
     @setupmethod
     def errorhandler(self, code_or_exception: type[Exception] | int) -> Callable[[F], F]:
         """Decorate a function ``f(error)`` that answers for a status code or exception class."""
+        self._get_exc_class_and_code(code_or_exception)  # a mistake is told where it was made
 
         def decorator(f: F) -> F:
             self.register_error_handler(code_or_exception, f)
@@ -265,6 +271,17 @@ class Scaffold:
             raise ValueError(f"{exc_class!r} is neither an exception class nor an HTTP error code.")
         code = exc_class.code if issubclass(exc_class, HTTPException) else None
         return exc_class, code
+
+
+def _registering(add: Callable[..., None], name: Any) -> Callable[[F], F]:
+    def decorator(f: F) -> F:
+        add(f, name=name)
+        return f
+
+    if not callable(name):
+        return decorator
+    name, f = None, name  # the decorator was used without parentheses
+    return decorator(f)
 
 
 def _endpoint_from_view_func(view_func: Callable[..., Any] | None) -> str:
