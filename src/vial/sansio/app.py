@@ -406,5 +406,3 @@ def _told(e: Exception, rule: str, endpoint: str, converters: Any) -> Exception:
 
 def _where(function: Callable[..., Any]) -> str:
     return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', function)}"
-
-

@@ -274,14 +274,15 @@ class Scaffold:
 
 
 def _registering(add: Callable[..., None], name: Any) -> Callable[[F], F]:
+    if callable(name):  # the decorator was used without parentheses
+        add(name, name=None)
+        return name  # type: ignore[no-any-return]
+
     def decorator(f: F) -> F:
         add(f, name=name)
         return f
 
-    if not callable(name):
-        return decorator
-    name, f = None, name  # the decorator was used without parentheses
-    return decorator(f)
+    return decorator
 
 
 def _endpoint_from_view_func(view_func: Callable[..., Any] | None) -> str:
