@@ -255,7 +255,7 @@ class App(Scaffold):
             rule_object = self.url_rule_class(rule, methods=methods, endpoint=endpoint, **options)
             rule_object.provide_automatic_options = provide_automatic_options  # type: ignore[attr-defined]
             self.url_map.add(rule_object)
-        except (ValueError, LookupError, TypeError) as e:
+        except (ValueError, LookupError, TypeError, SyntaxError) as e:
             raise _told(e, rule, endpoint, self.url_map.converters) from e
         if view_func is not None:
             self._set_view(endpoint, view_func)
@@ -393,6 +393,8 @@ def _methods(rule: str, methods: Any, view_func: Any) -> set[str]:
 
 def _told(e: Exception, rule: str, endpoint: str, converters: Any) -> Exception:
     """Werkzeug's error about a rule, with the rule and what to do about it."""
+    if isinstance(e, SyntaxError):  # of the code that Werkzeug makes of the rule
+        e = ValueError("the name of a variable is used twice")
     if type(e) is LookupError:
         cure = f"There are {', '.join(converters)}; add yours to url_map.converters before the rule"
     elif type(e) is ValueError:
