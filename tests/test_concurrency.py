@@ -233,7 +233,7 @@ def test_an_interrupted_wait_cancels_the_coroutine() -> None:
 
     async def work() -> None:
         try:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
             await asyncio.sleep(10)
         except asyncio.CancelledError:
             steps.append("cancelled")
