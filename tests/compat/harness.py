@@ -15,12 +15,13 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from difflib import unified_diff
 from functools import partial
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import flask
@@ -62,11 +63,11 @@ def same(case: Callable[..., None]) -> Callable[..., None]:
         monkeypatch.setattr("werkzeug.test.random", lambda: 0.5)
         if "monkeypatch" in inspect.signature(case).parameters:
             params["monkeypatch"] = monkeypatch
-        expected, *others = [_transcript(case, web(folder), params) for web in RUNS]
+        expected, *others = [transcript(case, web(folder), params) for web in RUNS]
         assert expected, "the case neither asked nor noted anything"
-        for web, transcript in zip(RUNS[1:], others, strict=True):
-            if transcript != expected:
-                pytest.fail(f"{web.args[0]} differs from Flask:\n{_diff(expected, transcript)}")
+        for web, found in zip(RUNS[1:], others, strict=True):
+            if found != expected:
+                pytest.fail(f"{web.args[0]} differs from Flask:\n{_diff(expected, found)}")
 
     wanted = dict(inspect.signature(case).parameters, **inspect.signature(test).parameters)
     named = [
@@ -77,7 +78,10 @@ def same(case: Callable[..., None]) -> Callable[..., None]:
     return test
 
 
-def _transcript(case: Callable[..., None], web: Web, params: dict[str, Any]) -> list[Any]:
+def transcript(
+    case: Callable[..., None], web: Web, params: Mapping[str, Any] = MappingProxyType({})
+) -> list[Any]:
+    """What happened while a case ran."""
     with web.running():
         try:
             case(web, **params)
