@@ -17,5 +17,7 @@ def no_context_is_left() -> Iterator[None]:
     left = []
     while (ctx := _cv.get(None)) is not None:
         left.append(ctx)
+        if not ctx._tokens:
+            break  # a gateway's, whose token is lost
         _cv.reset(ctx._tokens.pop())
     assert left == [], "a context was pushed and not popped"

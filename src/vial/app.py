@@ -102,8 +102,13 @@ class Vial(App):
         builder = self._builder = Builder(self.url_map, self._trusts_host())
         return builder
 
-    def _check_host(self, host: str | None) -> None:
+    def _check_host(self, ctx: RequestContext) -> None:
         """Answer 400 to a Host header that is not a host (``VALIDATE_HOST``)."""
+        host = ctx.host
+        if host == "" and ctx.environ.get("SERVER_PROTOCOL") in ("HTTP/1.0", "HTTP/1"):
+            # That version needs none, which granian tells by an empty one.
+            del ctx.environ["HTTP_HOST"]
+            return
         if host is not None and self.config.get("VALIDATE_HOST"):
             helpers.check_host(host)
         if len(self._known_hosts) < _KNOWN_HOSTS:

@@ -244,7 +244,7 @@ class RequestContext(AppContext):
             if app.config["TRUSTED_HOSTS"] is not None:
                 self.url_adapter  # noqa: B018 - refuses a Host that is not in the list
             elif self.host not in app._known_hosts:
-                app._check_host(self.host)
+                app._check_host(self)
             matcher = app._matcher or app._make_matcher()
             rule, self.view_args = matcher.match(path, method, self._adapter)
             self.url_rule = rule

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import json
 import threading
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar
-from functools import wraps
 from typing import Any
 
 import pytest
@@ -23,10 +19,10 @@ from vial import (
     redirect,
     request,
     session,
-    stream_with_context,
     url_for,
 )
 
+from .apps import WithApp, as_async_iterator, view_raising, view_returning
 from .entrances import Entrance
 from .gateways import URLENCODED
 
@@ -55,31 +51,8 @@ def unchecked(name: str, value: str) -> Headers:
     return headers
 
 
-class AppCases:
-    """``entrance.ask(app, target, method, …)`` asks an app made by the test."""
-
-    @pytest.fixture
-    def app(self) -> Vial:
-        app = Vial("cases", static_folder=None)
-        app.secret_key = "a key for tests only"
-        return app
-
-    @pytest.fixture(params=["sync", "async"])
-    def lane(self, request: pytest.FixtureRequest) -> Callable[[Any], Any]:
-        """Makes a function async in the second run."""
-        return as_is if request.param == "sync" else as_async
-
-    @pytest.fixture
-    def ends(self, app: Vial) -> list[Any]:
-        """What the teardown functions were given: one entry per request."""
-        ends: list[Any] = []
-
-        @app.teardown_request
-        def end(error: BaseException | None) -> None:
-            g.setdefault("ended", request.path)  # the context is there
-            ends.append(error)
-
-        return ends
+class AppCases(WithApp):
+    """Errors, hosts, paths, headers, bodies and contexts."""
 
     # Errors.
 
@@ -208,6 +181,14 @@ class AppCases:
         app.get("/")(view_returning("page"))
         assert entrance.ask(app, host=host).status == 200
 
+    def test_http_1_0_may_say_that_there_is_no_host_by_an_empty_one(
+        self, entrance: Entrance, app: Vial
+    ) -> None:
+        app.get("/")(lambda: request.host)
+        for version in ("1.0", "1"):
+            assert entrance.ask(app, host="", version=version).text == "127.0.0.1"
+        assert entrance.ask(app, host="", version="1.1").status == 400
+
     # Paths.
 
     def test_below_a_root_links_lead_back(self, entrance: Entrance, app: Vial) -> None:
@@ -282,118 +263,6 @@ class AppCases:
         app.get("/")(lane(view))
         entrance.ask(app, method=method)
         assert calls == ["closed"]
-
-    # Streams.
-
-    @pytest.fixture(params=["sync", "async"])
-    def stream(self, request: pytest.FixtureRequest) -> Callable[[Any], Any]:
-        """Makes a generator function async in the second run."""
-        return as_is if request.param == "sync" else as_async_generator
-
-    @pytest.mark.parametrize("leave_after", [0, 1, 5])
-    @pytest.mark.parametrize("holds_context", [True, False])
-    def test_a_client_that_leaves_ends_the_generator_and_the_request(
-        self,
-        entrance: Entrance,
-        app: Vial,
-        lane: Any,
-        stream: Any,
-        ends: list[Any],
-        leave_after: int,
-        holds_context: bool,
-    ) -> None:
-        steps: list[str] = []
-
-        @stream
-        def pieces() -> Iterator[str]:
-            steps.append("started")
-            try:
-                while True:
-                    yield "piece"
-            finally:
-                steps.append("closed")
-
-        hold = stream_with_context if holds_context else as_is
-        app.get("/")(lane(lambda: hold(pieces())))
-        answer = entrance.ask(app, leave_after=leave_after)
-        assert not answer.whole
-        assert steps in ([], ["started", "closed"]) and (steps or not leave_after)
-        assert len(ends) == 1
-
-    @pytest.mark.parametrize("method", ["GET", "HEAD"])
-    def test_a_stream_ends_its_request_once(
-        self, entrance: Entrance, app: Vial, lane: Any, stream: Any, ends: list[Any], method: str
-    ) -> None:
-        @stream
-        def pieces() -> Iterator[str]:
-            assert ends == []
-            yield request.path
-
-        app.get("/")(lane(lambda: stream_with_context(pieces())))
-        assert entrance.ask(app, method=method).text == ("/" if method == "GET" else "")
-        assert ends == [None]
-
-    def test_async_teardown_functions_follow_a_stream(
-        self, entrance: Entrance, app: Vial, lane: Any, stream: Any
-    ) -> None:
-        ends: list[Any] = []
-
-        @app.teardown_request
-        async def end(error: Any) -> None:
-            ends.append(error)
-
-        app.get("/")(lane(lambda: stream_with_context(stream(lambda: iter(["piece"]))())))
-        assert entrance.ask(app).text == "piece"
-        assert ends == [None]
-
-    def test_a_stream_that_fails_does_not_look_complete(
-        self, entrance: Entrance, app: Vial, lane: Any, stream: Any, ends: list[Any]
-    ) -> None:
-        @stream
-        def pieces() -> Iterator[str]:
-            yield "piece"
-            raise ZeroDivisionError
-
-        app.get("/")(lane(lambda: stream_with_context(pieces())))
-        with pytest.raises(ZeroDivisionError):
-            entrance.ask(app)
-        assert [type(end) for end in ends] == [ZeroDivisionError]
-
-    def test_a_stream_that_is_thrown_away_ends_its_request(
-        self, entrance: Entrance, app: Vial, lane: Any, stream: Any, ends: list[Any]
-    ) -> None:
-        app.get("/")(lane(lambda: stream_with_context(stream(lambda: iter(["piece"]))())))
-        app.after_request(lambda response: Response("other"))
-        assert entrance.ask(app).text == "other"
-        gc.collect()
-        until(lambda: ends)
-        assert ends == [None]
-
-    def test_a_generator_may_push_contexts_around_what_it_yields(
-        self, entrance: Entrance, app: Vial, lane: Any, stream: Any
-    ) -> None:
-        @stream
-        def pieces() -> Iterator[str]:
-            with app.app_context():
-                g.name = "inside"
-                yield "a"
-                yield g.name
-
-        app.get("/")(lane(lambda: pieces()))
-        assert entrance.ask(app).text == "ainside"
-        assert not entrance.ask(app, leave_after=1).whole
-
-    def test_the_request_is_gone_in_a_plain_stream(
-        self, entrance: Entrance, app: Vial, lane: Any, stream: Any
-    ) -> None:
-        @stream
-        def pieces() -> Iterator[str]:
-            yield "a"
-            yield request.path
-
-        app.get("/")(lane(lambda: pieces()))
-        with pytest.raises(RuntimeError, match="outside of request context"):
-            entrance.ask(app)
 
     # Bodies.
 
@@ -514,53 +383,3 @@ class AppCases:
         app.get("/get", endpoint="get")(lane(lambda: session["name"]))
         cookie = entrance.ask(app, "/set")["set-cookie"].partition(";")[0]
         assert entrance.ask(app, "/get", headers=[("Cookie", cookie)]).text == "é"
-
-
-def until(happened: Callable[[], Any], seconds: float = 2) -> None:
-    end = time.monotonic() + seconds
-    while not happened() and time.monotonic() < end:
-        time.sleep(0.001)
-
-
-def as_is(function: Any) -> Any:
-    return function
-
-
-def as_async(function: Any) -> Any:
-    @wraps(function)
-    async def call(*args: Any, **kwargs: Any) -> Any:
-        await asyncio.sleep(0)
-        return function(*args, **kwargs)
-
-    return call
-
-
-def as_async_generator(function: Any) -> Any:
-    @wraps(function)
-    async def generator() -> AsyncIterator[Any]:
-        iterator = function()
-        try:
-            for item in iterator:
-                await asyncio.sleep(0)
-                yield item
-        finally:
-            if hasattr(iterator, "close"):
-                iterator.close()
-
-    return generator
-
-
-def as_async_iterator(items: list[str]) -> AsyncIterator[str]:
-    iterator: AsyncIterator[str] = as_async_generator(lambda: iter(items))()
-    return iterator
-
-
-def view_returning(value: Any) -> Any:
-    return lambda: value
-
-
-def view_raising(error: BaseException) -> Any:
-    def view() -> Any:
-        raise error
-
-    return view

@@ -34,13 +34,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hypercorn": ("asgi", f"-m hypercorn --graceful-timeout 1 -b {HERE}:{{port}} asgi:{APP}"),
     "vial": ("asgi", f"-c from%cases.site%import%app;app.run('{HERE}',{{port}})"),
 }
-#: What granian's WSGI interface cannot do; its ASGI can.
+#: What a server cannot do whatever the app does. What granian's WSGI lacks, its ASGI has.
 WITHOUT: dict[str, set[str]] = {
     "granian-wsgi": {
         "chunks",  # one that is cut off looks whole, so the gateway takes none
         "latin-1",  # a request header that is not ASCII arrives empty, ours leave as UTF-8
         "underscores",  # X_Name becomes the variable of X-Name
     },
+    "uvicorn": {"streams for HTTP/1.0"},  # its httptools protocol sends chunks
     "waitress": {"early answers"},  # it reads the whole body before it calls the app
 }
 #: What servers add or decide by themselves.

@@ -14,6 +14,7 @@ import pytest
 from asgi_validator import Breach, validator
 from cases.entrances import Answer, Asgi, Ask
 from cases.gateway_apps import AppCases
+from cases.gateway_streams import StreamCases
 from cases.gateways import LARGE, SiteCases
 from cases.site import make_site
 
@@ -38,6 +39,10 @@ class TestSite(SiteCases):
 
 
 class TestApps(AppCases):
+    pass
+
+
+class TestStreams(StreamCases):
     pass
 
 

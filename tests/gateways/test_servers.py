@@ -265,6 +265,21 @@ def test_the_next_request_of_a_connection_begins_where_the_first_ended(
     assert second == b"" or (second.startswith(b"HTTP/1.1 200 ") and second.endswith(b"Hello"))
 
 
+def test_http_1_0_needs_no_host(server: Server, lane: str) -> None:
+    assert server.talk(f"GET {lane}/hello HTTP/1.0\r\n\r\n".encode()).endswith(b"\r\n\r\nHello")
+
+
+def test_http_1_0_gets_no_chunks(server: Server, lane: str) -> None:
+    server.needs("streams for HTTP/1.0")
+    answer = server.talk(f"GET {lane}/stream HTTP/1.0\r\n\r\n".encode())
+    assert answer.endswith("\r\n\r\nabé".encode())
+
+
+def test_options_of_the_server_itself_is_no_error_of_ours(server: Server) -> None:
+    asked = b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    assert server.talk(asked)[9:10] in (b"2", b"4")
+
+
 def test_two_hosts_are_refused(server: Server, lane: str) -> None:
     request = f"GET {lane}/hello HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n"
     assert b" 400 " in server.talk(request.encode())[:13]

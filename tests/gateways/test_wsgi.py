@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cases.entrances import Answer, Wsgi
 from cases.gateway_apps import AppCases
+from cases.gateway_streams import StreamCases
 from cases.gateways import SiteCases
 from cases.site import make_site
 
@@ -32,6 +33,10 @@ class TestSite(SiteCases):
 
 
 class TestApps(AppCases):
+    pass
+
+
+class TestStreams(StreamCases):
     pass
 
 
