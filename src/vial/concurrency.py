@@ -108,11 +108,15 @@ class WorkerPool:
         return future
 
     def _work(self) -> None:
+        job = self._next()
         while True:
-            job = self._next() or self._jobs.get()
-            if not job.future.cancelled():
-                _finish(job)
-            del job  # an idle thread must not keep the last request alive
+            job = job or self._jobs.get()
+            outcome = None if job.future.cancelled() else _outcome(job)
+            # Idle before the result is known: who waits for it may bring the next job.
+            done, job = job, self._next()
+            if outcome is not None:
+                done.outbox.put(done.future, *outcome)
+            del done, outcome  # an idle thread must not keep the last request alive
 
     def _next(self) -> _Job | None:
         """A waiting job; without one the thread is idle."""
@@ -123,18 +127,16 @@ class WorkerPool:
         return None
 
 
-def _finish(job: _Job) -> None:
-    result: Any = None
-    error: BaseException | None = None
+def _outcome(job: _Job) -> tuple[Any, BaseException | None]:
     try:
-        result = job.context.run(job.function, *job.args)
+        return job.context.run(job.function, *job.args), None
     except StopIteration as e:
         # A future cannot carry StopIteration; PEP 479 wraps it the same way.
         error = RuntimeError(f"{job.function!r} raised StopIteration")
         error.__cause__ = e
+        return None, error
     except BaseException as e:
-        error = e
-    job.outbox.put(job.future, result, error)
+        return None, e
 
 
 _pool: WorkerPool | None = None
@@ -218,10 +220,10 @@ def run_on_loop(coroutine: Coroutine[Any, Any, T], context: Context | None = Non
 async def _in_context(
     coroutine: Coroutine[Any, Any, T], context: Context
 ) -> tuple[T | None, BaseException | None]:
-    return await asyncio.get_running_loop().create_task(_outcome(coroutine), context=context)
+    return await asyncio.get_running_loop().create_task(_guarded(coroutine), context=context)
 
 
-async def _outcome(
+async def _guarded(
     coroutine: Coroutine[Any, Any, T],
 ) -> tuple[T | None, BaseException | None]:
     # A SystemExit, of sys.exit() in a view, would end the loop of all others if a task raised it.
