@@ -208,7 +208,6 @@ def test_an_after_function_that_returns_nothing(app: Vial, partial: bool) -> Non
         (index, ValueError, ["index", "neither"]),
         (KeyError("x"), TypeError, ["KeyError('x')", "is an instance", "classes"]),
     ],
-    ids=repr,
 )
 def test_a_handler_of_something_that_is_no_error(
     register: str, key: Any, error: type[Exception], words: list[str]
