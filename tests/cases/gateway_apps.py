@@ -213,22 +213,26 @@ class AppCases(WithApp):
 
     # Response headers.
 
-    @pytest.mark.parametrize("mark", ["\r\n", "\n", "\r", "\0", "\x0b"])
     @pytest.mark.parametrize("sink", list(SINKS))
     def test_a_control_character_never_leaves(
-        self, entrance: Entrance, app: Vial, lane: Any, sink: str, mark: str, caplog: Any
+        self, entrance: Entrance, app: Vial, lane: Any, sink: str, caplog: Any
     ) -> None:
-        app.get("/")(lane(lambda: SINKS[sink](f"a{mark}Set-Cookie: evil=1")))
+        app.get("/<mark>")(lane(lambda mark: SINKS[sink](f"a{mark}Set-Cookie: evil=1")))
+        for mark in ("%0D%0A", "%0A", "%0D", "%00", "%0B"):
+            error = self.refused(lambda mark=mark: entrance.ask(app, f"/{mark}").status, caplog)
+            assert isinstance(error, ValueError)
+            assert "Set-Cookie" in str(error) or "newline" in str(error)
+
+    def refused(self, ask: Callable[[], int], caplog: Any) -> Any:
+        """The error that was logged, or raised to the server, which has sent nothing yet."""
+        caplog.clear()
         try:
-            status = entrance.ask(app).status
-        except ValueError as error:  # raised to the server, which has sent nothing yet
-            errors: list[Any] = [error]
-        else:
-            assert status == 500
-            errors = [record.exc_info[1] for record in caplog.records]
-        (error,) = errors
-        assert isinstance(error, ValueError)
-        assert "Set-Cookie" in str(error) or "newline" in str(error)
+            status = ask()
+        except ValueError as error:
+            return error
+        assert status == 500
+        (record,) = caplog.records
+        return record.exc_info[1]
 
     def test_a_header_that_cannot_be_sent_is_named(
         self, entrance: Entrance, app: Vial, lane: Any
@@ -278,7 +282,7 @@ class AppCases(WithApp):
             elif kind == "json":
                 saw.append(request.get_json(force=True))
             elif kind == "stream":
-                saw.append(b"".join(iter(lambda: request.stream.read(10), b"")))
+                saw.append(b"".join(iter(lambda: request.stream.read(1000), b"")))
             else:
                 saw.append(request.get_data())
             return "read"
