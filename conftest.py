@@ -6,6 +6,7 @@ first line names. Checks hide in comments: `<!--- invisible-code-block: python`.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import tempfile
@@ -15,6 +16,12 @@ from typing import Any
 from hypothesis import settings
 from sybil import Example, Sybil
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
+
+
+def pytest_collection_finish() -> None:
+    # Many tests look for garbage: not among the thousands of tests, which are here to stay.
+    gc.freeze()
+
 
 settings.register_profile("vial", deadline=None)  # a busy machine is no mistake of the code
 settings.load_profile("vial")

@@ -35,9 +35,7 @@ def app() -> Vial:
 @pytest.fixture
 def uncollected() -> Iterator[None]:
     gc.disable()
-    gc.freeze()  # what was there before the test is not searched
     yield
-    gc.unfreeze()
     gc.enable()
 
 
