@@ -305,10 +305,10 @@ KINDS = "text json tuple stream redirect abort fail wsgi response none static/a.
 
 
 @pytest.mark.parametrize("path", KINDS.split())
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])
-def test_every_answer_forbids_to_guess_its_type(every_kind: Vial, path: str, method: str) -> None:
-    answer = ask(every_kind, f"/{path}", method=method)
-    assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"]
+def test_every_answer_forbids_to_guess_its_type(every_kind: Vial, path: str) -> None:
+    for method in ("GET", "HEAD", "OPTIONS", "DELETE"):
+        answer = ask(every_kind, f"/{path}", method=method)
+        assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"], method
 
 
 def test_a_bad_host_gets_the_header_as_well(every_kind: Vial) -> None:

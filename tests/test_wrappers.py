@@ -321,7 +321,6 @@ def test_a_body_that_was_replaced_is_sent_with_its_own_length(body: Any, length:
 SPLITS = ["a\nb", "a\rb", "a\r\nSet-Cookie: x=1", "a\x00b", "a\x7fb"]
 
 
-@pytest.mark.parametrize("bad", SPLITS, ids=repr)
 @pytest.mark.parametrize(
     "sink",
     [
@@ -339,15 +338,14 @@ SPLITS = ["a\nb", "a\rb", "a\r\nSet-Cookie: x=1", "a\x00b", "a\x7fb"]
         lambda bad: _changed(lambda r: r.set_cookie("a", bad)),
     ],
 )
-def test_t23_nothing_gets_into_a_header_that_would_end_it(
-    sink: Callable[[str], Any], bad: str
-) -> None:
-    try:
-        status, headers, _ = sent(sink(bad))
-    except ValueError:
-        return
-    lines = [status, *headers, *headers.values()]
-    assert not any(c in line for line in lines for c in "\r\n\x00\x7f")
+def test_t23_nothing_gets_into_a_header_that_would_end_it(sink: Callable[[str], Any]) -> None:
+    for bad in SPLITS:
+        try:
+            status, headers, _ = sent(sink(bad))
+        except ValueError:
+            continue
+        lines = [status, *headers, *headers.values()]
+        assert not any(c in line for line in lines for c in "\r\n\x00\x7f"), bad
 
 
 def _changed(change: Callable[[Any], Any]) -> Response:
