@@ -44,6 +44,7 @@ def page(app: Vial, source: str, **context: Any) -> str:
 
 def test_the_environment_is_made_for_the_first_template(app: Vial) -> None:
     app.add_url_rule("/", "i", lambda: "i")
+    app.add_url_rule("/page", "page")
     app.test_client().get("/")
     assert "jinja_env" not in vars(app)
     page(app, "x")
