@@ -43,8 +43,9 @@ def test_a_new_request_holds_its_environ_and_nothing_else() -> None:
 
 def test_an_attribute_is_computed_once() -> None:
     req = made("/a?b=c", headers={"Cookie": "x=1"})
-    for name in ("args", "headers", "cookies", "form", "files", "path", "method", "url"):
-        assert getattr(req, name) is getattr(req, name) or name == "url"
+    for name in ("args", "headers", "cookies", "form", "files", "path", "method"):
+        assert getattr(req, name) is getattr(req, name)
+        assert name in vars(req)
 
 
 ATTRIBUTES = """
