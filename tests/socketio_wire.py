@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 Headers = dict[str, str]
+
+
+def logged(caplog: Any) -> list[logging.LogRecord]:
+    """What the app and the battery logged. What asyncio says may be of a test long over: it speaks
+    when the garbage collector finds a task."""
+    return [record for record in caplog.records if record.name != "asyncio"]
 
 
 class Reply(NamedTuple):

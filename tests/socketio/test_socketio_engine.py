@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from socketio_wire import Polling, WebSocket, http, run, scope, until
+from socketio_wire import Polling, WebSocket, http, logged, run, scope, until
 
 from vial import Vial, request
 from vial.socketio import SocketIO, emit, send
@@ -272,7 +272,7 @@ def test_a_refused_origin_is_explained_in_the_log_once_and_on_one_line(
             await http(app, headers={"origin": "http://evil.test\x1b[31m"})
 
     run(scenario)
-    (record,) = caplog.records
+    (record,) = logged(caplog)
     assert "cors_allowed_origins=['http://evil.test" in record.getMessage()
     assert record.getMessage().isprintable()
 
@@ -344,7 +344,7 @@ def test_a_frame_that_is_no_packet_closes_the_websocket(
 
     run(scenario)
     assert len(ended) == 1
-    assert caplog.records == []
+    assert logged(caplog) == []
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_a_body_that_is_no_payload_ends_the_session_without_a_storm_in_the_log(
 
     run(scenario)
     assert ended == ["transport error"]
-    assert caplog.records == []
+    assert logged(caplog) == []
 
 
 def test_a_body_cut_short_ends_the_session(app: Vial, socketio: SocketIO, ended: Any) -> None:

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from socketio_wire import Polling, WebSocket, run, until
+from socketio_wire import Polling, WebSocket, logged, run, until
 
 from vial import Vial, request
 from vial.socketio import ConnectionRefusedError, SocketIO, emit, join_room
@@ -58,7 +58,7 @@ def test_a_bad_packet_ends_the_connection_quietly(
 
     run(scenario)
     assert len(ended) == 1 and connected == [1]
-    assert caplog.records == []
+    assert logged(caplog) == []
 
 
 def test_an_attachment_that_is_missing_or_not_announced_ends_the_connection(
@@ -303,6 +303,6 @@ def test_what_a_client_sends_cannot_forge_lines_of_the_log(app: Vial, caplog: An
         assert await client.receive() == "431[]"
 
     run(scenario)
-    messages = [record.getMessage() for record in caplog.records]
+    messages = [record.getMessage() for record in logged(caplog)]
     assert any("ERROR" in message for message in messages)
     assert all(message.isprintable() for message in messages)
