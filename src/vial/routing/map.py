@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -47,4 +48,5 @@ def watched(cls: type[werkzeug.routing.Map]) -> type[Map]:
     """The class itself if its maps can be watched, else a subclass whose maps can."""
     if issubclass(cls, _Watched):
         return cls  # type: ignore[return-value]
-    return type(cls.__name__, (_Watched, cls), {})
+    made: type[Map] = types.new_class(cls.__name__, (_Watched, cls))
+    return made
