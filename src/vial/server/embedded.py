@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.net import SocketHolder  # type: ignore[attr-defined]
 from granian.server.embed import Server
@@ -23,6 +24,10 @@ from .stopping import ForcedStop, StopOnSignals
 #: Seconds that requests in flight get to finish once the server was told to stop. With the
 #: clean-up that follows, everything is over within one second.
 GRACE = 0.25
+
+
+#: Bytes of a request's line and headers, above which the server answers 431; its default is 418 kB.
+HEAD_LIMIT = 64 * 1024
 
 
 class _Granian(Server):
@@ -41,6 +46,7 @@ class _Granian(Server):
             port,
             # Lifespan is driven by lifespan.py: granian reports no failure to start.
             interface=Interfaces.ASGINL,
+            http1_settings=HTTP1Settings(max_buffer_size=HEAD_LIMIT),
             log_level=LogLevels.error,
             # The default would reset every handler of the logging module.
             log_dictconfig={"incremental": True, "handlers": {}, "loggers": {}},
