@@ -95,7 +95,7 @@ def remember(name, room):
 
 
 def name_in(room):
-    return dict(session.get("rooms", [])).get(room)
+    return next((name for kept, name in session.get("rooms", []) if kept == room), None)
 
 
 # The events. What a handler returns is the acknowledgement that the page waits for.

@@ -43,10 +43,6 @@ def clean_text(value: str) -> str:
         raise Refused("A message is text.")
     text = value.strip()
     _check_length("message", text, TEXT_LIMIT)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # JSON can carry half of a surrogate pair; SQLite cannot
-        raise Refused("This message has a broken character.") from None
     return text
 
 
@@ -55,6 +51,15 @@ def _check_length(what: str, value: str, limit: int) -> None:
         raise Refused(f"Please enter a {what}.")
     if len(value) > limit:
         raise Refused(f"This {what} has {len(value):,} characters; at most {limit:,} fit.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # JSON can carry half of a surrogate pair; SQLite cannot
+        raise Refused(f"This {what} has a broken character.") from None
+
+
+def _check_number(value: int) -> None:
+    if not isinstance(value, int) or abs(value) > 2**53:  # JavaScript counts no further
+        raise Refused("This is not the number of a message.")
 
 
 class History:
@@ -98,6 +103,8 @@ class History:
 
     def page(self, room: str, after: int = 0, before: int = 2**53) -> list[dict[str, Any]]:
         """The newest PAGE messages with after < id < before, oldest first."""
+        _check_number(after)
+        _check_number(before)
         with self._lock:
             found = self._db.execute(
                 """SELECT * FROM messages WHERE room = ? AND id > ? AND id < ?

@@ -320,6 +320,20 @@ def test_what_is_refused_is_answered_with_the_reason(connect: Callable[..., Any]
     assert heard(ada, "said") == []
 
 
+def test_arguments_of_a_wrong_kind_are_answered_too(
+    connect: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    ada = connect("Ada", "odd")
+    no_number = {"error": "This is not the number of a message."}
+    for odd in (None, 1.5, 2**70, "1", [1], {"a": 1}, "\ud800"):
+        assert "You have no name" in ask(ada, "join", odd, 0)["error"]
+        assert ask(ada, "join", "odd", odd) == no_number
+        assert ask(ada, "older", odd) == no_number
+        answer = ask(ada, "say", "hello", odd)
+        assert "message" in answer or answer == {"error": "This key has a broken character."}
+    assert caplog.records == []
+
+
 def test_a_name_that_was_taken_meanwhile_is_refused(connect: Callable[..., Any]) -> None:
     ada, other = connect("Ada", "twice"), connect("Ada", "twice")
     ask(ada, "join", "twice", 0)
