@@ -156,6 +156,18 @@ def test_an_exception_is_logged_once_with_the_request_line(
     assert client.get("/fine").text == "fine"
 
 
+def test_t119_a_path_cannot_write_lines_or_colours_into_the_log(
+    app: Vial, log: Callable[[], list[str]]
+) -> None:
+    app.add_url_rule("/<x>", "fail", lambda x: 1 / 0)  # type: ignore[arg-type, return-value]
+    app.test_client().get("/%1b[31m%0d%0aException on %c2%9b")
+    app.test_client().get("/caf%c3%a9")
+    assert log() == [
+        r"Exception on /\x1b[31m\r\nException on \x9b [GET]",
+        "Exception on /café [GET]",
+    ]
+
+
 def test_the_page_of_an_unhandled_exception_tells_nothing_about_it(app: Vial) -> None:
     app.add_url_rule("/", "fail", lambda: {}["the secret"])
     page = ask(app).text

@@ -349,6 +349,28 @@ def test_t23_nothing_gets_into_a_header_that_would_end_it(sink: Callable[[str], 
         assert not any(c in line for line in lines for c in "\r\n\x00\x7f"), bad
 
 
+@pytest.mark.parametrize("status", [0, 99, 1000, "x", "0 none", "1000 much"])
+def test_a_status_that_no_server_can_send_is_refused(status: Any) -> None:
+    class Foreign(werkzeug.wrappers.Response):
+        default_mimetype = "text/plain"
+
+    for make in (
+        lambda: Response("x", status),
+        lambda: Response.force_type(Foreign("x", status)),
+        lambda: _changed(lambda r: setattr(r, "status", str(status))),
+    ):
+        with pytest.raises(ValueError, match="three digits"):
+            make()
+    assert Response("x", 599).status_code == 599
+
+
+@pytest.mark.parametrize("value", ["Basic \x80", "Basic ////", "Basic =", "Basic AP8="])
+def test_t86_credentials_that_cannot_be_read_are_none(value: str) -> None:
+    assert Request({"HTTP_AUTHORIZATION": value}).authorization is None
+    assert Request({}).authorization is None
+    assert Request({"HTTP_AUTHORIZATION": "Basic YTpi"}).authorization.password == "b"  # type: ignore[union-attr]
+
+
 def _changed(change: Callable[[Any], Any]) -> Response:
     response = Response("x")
     change(response)

@@ -289,7 +289,10 @@ class Vial(App):
     def log_exception(self, exc_info: Any) -> None:
         """Log an exception that nothing handled, with the request line."""
         request = self._ctx().request
-        self.logger.error(f"Exception on {request.path} [{request.method}]", exc_info=exc_info)
+        path = request.path
+        if not path.isprintable():  # it could write lines of its own into the log
+            path = ascii(path)[1:-1]
+        self.logger.error(f"Exception on {path} [{request.method}]", exc_info=exc_info)
 
     def make_default_options_response(self) -> Response:
         """What OPTIONS answers: the methods of the URL in ``Allow``."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .wrappers import Response
 
 #: RFC 9110 §7.2 through RFC 3986 §3.2.2: a name, an IPv4 address or an IPv6 one in brackets.
-_HOST = re.compile(r"(?:[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?")
+_HOST = re.compile(r"(?:[A-Za-z0-9._\-]+|\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\])(?::([1-9][0-9]{0,4}))?")
 _ANCHOR_SAFE = "%!#$&'()*+,/:;=?@"
 _OFF = {"", "0", "false", "no", "off"}
 

@@ -15,7 +15,13 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict, MultiDict
+from werkzeug.datastructures import (
+    Authorization,
+    EnvironHeaders,
+    Headers,
+    ImmutableMultiDict,
+    MultiDict,
+)
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import get_content_type
@@ -131,6 +137,14 @@ class Request(RequestBase):
         ``MAX_FORM_FIELDS``."""
         check_fields(self.query_string.count(b"&") + 1, _config("MAX_FORM_FIELDS", None))
         return RequestBase.args.fget(self)  # type: ignore[attr-defined, no-any-return]
+
+    @lazy
+    def authorization(self) -> Authorization | None:
+        """The ``Authorization`` header; ``None`` where it is absent or cannot be read."""
+        try:
+            return super().authorization
+        except ValueError:  # Werkzeug 3.1, for base64 that is no ASCII
+            return None
 
     @lazy
     def stream(self) -> Any:
@@ -319,6 +333,7 @@ class Response(ResponseBase):
         if "_headers" not in own:  # Werkzeug's has its headers where this class has a property
             own["_headers"], own["_closing"] = own.pop("headers"), own.pop("_on_close")
             own.update(_defaults=(), _content_type=None)
+            forced.status = forced.status  # checked as one of ours
         return forced  # type: ignore[return-value]
 
     def _set_headers(self, headers: Any, sized: bool) -> None:
@@ -365,6 +380,8 @@ class Response(ResponseBase):
         status, code = super()._clean_status(value)
         if not _is_value(status):
             raise ValueError(f"A status is latin-1 text without control characters: {status!r}.")
+        if not 100 <= code <= 999:  # granian's process ends on another one
+            raise ValueError(f"A status has three digits (RFC 9110 §15), {value!r} does not.")
         return status, code
 
     @property

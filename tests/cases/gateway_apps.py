@@ -157,7 +157,22 @@ class AppCases(WithApp):
 
     @pytest.mark.parametrize(
         "host",
-        ["", "a/b", "a?x", "a#x", "a@b", "a\\b", "a b", "[::1", "a:99999", "caf\xe9", "a,b"],
+        [
+            "",
+            "a/b",
+            "a?x",
+            "a#x",
+            "a@b",
+            "a\\b",
+            "a b",
+            "[::1",
+            "a:99999",
+            "a:0",
+            "a:08",
+            "caf\xe9",
+            "a,b",
+            "[1]",
+        ],
     )
     def test_a_host_that_is_none_is_400_and_moves_no_path(
         self, entrance: Entrance, app: Vial, host: str

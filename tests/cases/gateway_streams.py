@@ -97,6 +97,14 @@ class StreamCases(WithApp):
             entrance.ask(app)
         assert [type(end) for end in ends] == [ZeroDivisionError]
 
+    @pytest.mark.parametrize("piece", [5, None, ["text"]])
+    def test_a_stream_of_something_else_fails_where_it_is_met(
+        self, entrance: Entrance, app: Vial, lane: Any, stream: Any, piece: Any
+    ) -> None:
+        app.get("/")(lane(lambda: stream(lambda: iter(["first", piece, "last"]))()))
+        with pytest.raises((TypeError, AssertionError)):  # the latter from the WSGI validator
+            entrance.ask(app)
+
     def test_a_stream_that_is_thrown_away_ends_its_request(
         self, entrance: Entrance, app: Vial, lane: Any, stream: Any, ends: list[Any]
     ) -> None:

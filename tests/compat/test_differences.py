@@ -133,6 +133,19 @@ def test_a_status_line_cannot_be_split(tmp_path: Path) -> None:
     assert on_both(case, tmp_path) == [[(200, "x")], ["ValueError"]]
 
 
+def test_a_status_that_is_no_number_of_three_digits_is_refused(tmp_path: Path) -> None:
+    # Flask leaves it to the server; granian's process ends on it.
+    def case(web: Web) -> None:
+        app = web.app(TESTING=True)
+        app.add_url_rule("/<status>", "i", lambda status: ("text", status))
+        for status in ("none", "99", "1000 much"):
+            web.note(asking(web, app, f"/{status}"))
+
+    flask, vial = on_both(case, tmp_path)
+    assert flask == [(0, "text"), (99, "text"), (1000, "text")]
+    assert vial == ["ValueError"] * 3
+
+
 def test_a_body_that_is_replaced_has_its_own_length(tmp_path: Path) -> None:
     def case(web: Web) -> None:
         app = web.app()

@@ -70,7 +70,7 @@ def test_tuples(web: Web) -> None:
         none=(None, 204),
         four=("b", 200, {}, 1),
         one=("b",),
-        bad_status=("b", "no number"),
+        own_status=("b", "299 no number of the standard"),
     )
 
 

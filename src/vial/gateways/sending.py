@@ -74,6 +74,8 @@ async def _send_chunks(ctx: RequestContext, response: Response, send: Send) -> N
     chunks = (_from_async if is_async else _from_sync)(response)
     try:
         async for chunk in chunks:
+            if not isinstance(chunk, (bytes, bytearray, memoryview)):  # granian would leave it out
+                raise TypeError(f"A streamed body is made of text and bytes, not of {chunk!r}.")
             async with asyncio.timeout(timeout):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
     finally:
