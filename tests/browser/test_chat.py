@@ -179,6 +179,7 @@ def test_a_message_on_its_way_when_the_server_dies_is_said_once(
     ada = enter(window, "Ada", "dies")
     with window.expecting():
         # Kept by the server, with the acknowledgement and the broadcast lost.
+        wait_for_websocket(ada)
         ada.evaluate("socket.io.engine.transport.onData = () => {}")
         say(ada, "only once")
         expect(ada.locator(".pending .words")).to_have_text(["only once"])
@@ -207,6 +208,15 @@ def test_earlier_messages_come_on_demand(chat: ChatServer, open_window: Open) ->
     expect(messages(ada)).to_have_text([f"line {n}" for n in range(151, 251)])
     ada.get_by_role("button", name=earlier).click()
     expect(messages(ada)).to_have_text([f"line {n}" for n in range(51, 251)])
+
+
+def wait_for_websocket(page: Page) -> None:
+    """Wait until the connection, which begins with polling, has its transport for good."""
+    for _ in range(100):
+        if page.evaluate("socket.io.engine.transport.name") == "websocket":
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("no WebSocket after five seconds")
 
 
 def keep_lines(chat: ChatServer, numbers: range) -> None:
