@@ -5,7 +5,6 @@ import secrets
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from threading import Lock
 
 from models import TEXT_LIMIT, History, Presence, Refused, Tab, clean_name, clean_room
 
@@ -31,8 +30,7 @@ app.config["DATABASE"] = os.environ.get("DATABASE") or str(instance / "chat.sqli
 
 socketio = SocketIO(app)
 history = History(app.config["DATABASE"])
-presence = Presence()
-announcing = Lock()
+presence = Presence(app.config["DATABASE"])
 
 
 @app.after_request
@@ -156,9 +154,9 @@ def forget(sid):
 
 
 def announce(room, to):
-    """Send who is here. One at a time, or an older list could arrive after a newer one."""
-    with announcing:
-        socketio.emit("people", presence.names(room), to=to)
+    """Send who is here. By the number a page knows an older list that comes after a newer one."""
+    names, number = presence.here(room)
+    socketio.emit("people", names, number, to=to)
 
 
 if __name__ == "__main__":

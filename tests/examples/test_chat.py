@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ def main(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
         module = importlib.import_module("main")
         yield module
         module.history.close()
+        module.presence.close()
         del sys.modules["main"], sys.modules["models"]
 
 
@@ -157,19 +159,31 @@ def test_threads_that_write_at_once_leave_no_gap_in_the_ids(history: Any) -> Non
 # The model: presence
 
 
-def test_a_person_is_here_while_one_of_their_tabs_is(models: ModuleType) -> None:
-    presence, ada = models.Presence(), models.Tab("room", "Ada", "visitor")
+@pytest.fixture
+def presence(models: ModuleType, tmp_path: Path) -> Iterator[Any]:
+    presence = models.Presence(str(tmp_path / "chat.sqlite3"))
+    yield presence
+    presence.close()
+
+
+def names(presence: Any, room: str = "room") -> list[str]:
+    return presence.here(room)[0]  # type: ignore[no-any-return]
+
+
+def test_a_person_is_here_while_one_of_their_tabs_is(models: ModuleType, presence: Any) -> None:
+    ada = models.Tab("room", "Ada", "visitor")
     assert presence.enter("sid 1", ada)
     assert not presence.enter("sid 2", ada)
-    assert presence.names("room") == ["Ada"]
+    assert names(presence) == ["Ada"]
     assert presence.leave("sid 1") is None
     assert presence.leave("sid 2") == ada
     assert presence.leave("sid 2") is None
-    assert presence.names("room") == []
+    assert names(presence) == []
 
 
-def test_a_name_belongs_to_one_visitor_of_a_room_at_a_time(models: ModuleType) -> None:
-    presence = models.Presence()
+def test_a_name_belongs_to_one_visitor_of_a_room_at_a_time(
+    models: ModuleType, presence: Any
+) -> None:
     presence.enter("sid", models.Tab("room", "Ada", "visitor"))
     problem = "Somebody in #room is called Ada already. Choose another name."
     for taken in (presence.check_free, lambda tab: presence.enter("other", tab)):
@@ -178,7 +192,40 @@ def test_a_name_belongs_to_one_visitor_of_a_room_at_a_time(models: ModuleType) -
     presence.enter("elsewhere", models.Tab("other", "Ada", "stranger"))
     presence.leave("sid")
     presence.enter("other", models.Tab("room", "ADA", "stranger"))
-    assert presence.names("room") == ["ADA"]
+    assert names(presence) == ["ADA"]
+
+
+def test_processes_share_who_is_here_and_count_the_changes(
+    models: ModuleType, presence: Any, tmp_path: Path
+) -> None:
+    presence.enter("sid 1", models.Tab("room", "Ada", "1"))
+    numbers = [presence.here("room")[1]]
+    program = (
+        "import sys, models; presence = models.Presence(sys.argv[1])\n"
+        "presence.enter('sid 2', models.Tab('room', 'Ben', '2'))\n"
+        "print(*presence.here('room')[0], flush=True); input()"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "chat.sqlite3")]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=CHAT, text=True, **pipes) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "Ada Ben\n"
+        assert names(presence) == ["Ada", "Ben"]
+        numbers.append(presence.here("room")[1])
+        other.kill()
+    assert names(presence) == ["Ada"]  # Ben's process has not had the time to say that he left
+    presence.leave("sid 1")
+    numbers.append(presence.here("room")[1])
+    assert numbers == sorted(set(numbers))
+
+
+def test_what_a_process_of_the_same_number_left_behind_is_forgotten(
+    models: ModuleType, presence: Any, tmp_path: Path
+) -> None:
+    presence.enter("sid", models.Tab("room", "Ada", "visitor"))
+    again = models.Presence(str(tmp_path / "chat.sqlite3"))
+    assert names(again) == names(presence) == []
+    again.close()
 
 
 # The pages

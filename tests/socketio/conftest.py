@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import subprocess
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vial import Vial
 from vial.socketio import SocketIO
+
+#: The client that browsers load; every 4.x speaks the same protocol.
+NPM_CLIENT = "socket.io-client@4"
 
 
 @pytest.fixture
@@ -35,3 +40,15 @@ def lane(request: pytest.FixtureRequest) -> Any:
         return handler
 
     return make_async
+
+
+@pytest.fixture(scope="session")
+def npm_client(request: pytest.FixtureRequest) -> Path:
+    """Where npm installed the client: once, into pytest's cache. Needs node, npm and a registry."""
+    cache = request.config.cache
+    assert cache is not None
+    folder = cache.mkdir("socket.io-client")
+    if not (folder / "node_modules" / "socket.io-client" / "package.json").exists():
+        install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), NPM_CLIENT]
+        subprocess.run(install, check=True, timeout=120, capture_output=True)
+    return folder

@@ -316,7 +316,7 @@ def test_a_frame_over_the_limit_is_closed_with_1009(app: Vial) -> None:
 
     run(scenario)
     assert got == ["fits"] * 3
-    assert ended == ["transport close"] * 3
+    assert ended == ["transport error"] * 3
 
 
 @pytest.mark.parametrize(

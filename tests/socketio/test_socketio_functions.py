@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
-import flask_socketio
 import pytest
 from socketio_wire import WebSocket, run, until
 
-import vial.socketio
 from vial import Vial, request
 from vial.socketio import (
     SocketIO,
@@ -294,20 +291,3 @@ def test_call_returns_what_the_client_answers(app: Vial, socketio: SocketIO) -> 
 
 def test_what_emit_returns_is_no_acknowledgement(three: Three) -> None:
     assert three.do(lambda: emit("x")) == []
-
-
-def test_names_and_parameters_are_those_of_flask_socketio() -> None:
-    for name in vial.socketio.__all__:
-        ours, theirs = getattr(vial.socketio, name), getattr(flask_socketio, name)
-        if inspect.isfunction(ours):
-            assert missing(ours, theirs) == [], name
-    for name, theirs in inspect.getmembers(flask_socketio.SocketIO, inspect.isfunction):
-        if not name.startswith("_") or name == "__init__":
-            assert missing(getattr(SocketIO, name), theirs) == [], name
-
-
-def missing(ours: Any, theirs: Any) -> list[str]:
-    """Parameters of theirs that ours does not take."""
-    known = inspect.signature(ours).parameters
-    wanted = inspect.signature(theirs).parameters
-    return [n for n in wanted if n not in known and n not in ("args", "kwargs")]

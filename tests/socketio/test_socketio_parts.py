@@ -26,11 +26,10 @@ def test_an_unknown_option_is_refused_with_a_hint(app: Vial) -> None:
         SocketIO(zzz=1)
 
 
-@pytest.mark.parametrize("option", ["message_queue", "client_manager"])
-def test_a_message_queue_is_refused_with_the_reason(app: Vial, option: str) -> None:
-    with pytest.raises(TypeError, match="one process serves all clients, so remove it"):
-        SocketIO(app, **{option: "redis://"})
-    SocketIO(app, **{option: None})
+def test_managers_of_python_socketio_are_refused_with_the_way(app: Vial) -> None:
+    with pytest.raises(TypeError, match="give it the address of a Redis server"):
+        SocketIO(app, client_manager=object())
+    SocketIO(app, client_manager=None, message_queue=None)
 
 
 def test_options_of_other_servers_are_ignored(app: Vial) -> None:
@@ -362,3 +361,74 @@ def test_the_server_answers_plain_calls_and_knows_the_rest(app: Vial, socketio: 
 
     socketio.test_client(app).emit("later")
     assert not client.is_connected()
+
+
+def test_what_the_program_keeps_for_a_client(app: Vial, socketio: SocketIO) -> None:
+    class Chat(Namespace):
+        def on_set(self) -> None:
+            sid = request.sid  # type: ignore[attr-defined]
+            self.save_session(sid, {"n": 1})
+            with self.session(sid) as kept:
+                kept["n"] += 1
+
+        async def on_get(self) -> Any:
+            return self.get_session(request.sid)  # type: ignore[attr-defined]
+
+    socketio.on_namespace(Chat("/chat"))
+    client, other = (socketio.test_client(app, "/chat") for _ in range(2))
+    client.emit("set", namespace="/chat")
+    assert client.emit("get", callback=True, namespace="/chat") == {"n": 2}
+    assert other.emit("get", callback=True, namespace="/chat") == {}
+    with pytest.raises(ValueError, match="'nobody' is not connected to the namespace '/chat'"):
+        socketio.server.get_session("nobody", "/chat")
+
+
+def test_a_dispatch_of_its_own_may_be_async(app: Vial, socketio: SocketIO) -> None:
+    class Chat(Namespace):
+        async def trigger_event(self, event: str, *args: Any) -> Any:
+            if event == "boom":
+                raise ZeroDivisionError
+            return [await super().trigger_event(event, *args), event]
+
+        def on_sync(self, x: int) -> int:
+            return x
+
+        async def on_async(self, x: int) -> int:
+            await asyncio.sleep(0)
+            return x
+
+    class Threaded(Namespace):
+        def trigger_event(self, event: str, *args: Any) -> Any:
+            return [super().trigger_event(event, *args), event]
+
+        async def on_async(self, x: int) -> int:
+            await asyncio.sleep(0)
+            return x
+
+    socketio.on_namespace(Chat("/chat"))
+    socketio.on_namespace(Threaded("/threaded"))
+    client = socketio.test_client(app, "/chat")
+    client.connect("/threaded")
+    assert client.emit("sync", 1, callback=True, namespace="/chat") == [1, "sync"]
+    assert client.emit("async", 2, callback=True, namespace="/chat") == [2, "async"]
+    assert client.emit("async", 3, callback=True, namespace="/threaded") == [3, "async"]
+    assert client.emit("none", callback=True, namespace="/chat") == [None, "none"]
+    with pytest.raises(ZeroDivisionError):
+        client.emit("boom", callback=True, namespace="/chat")
+
+
+def test_a_class_calls_a_client(app: Vial, socketio: SocketIO) -> None:
+    class Chat(Namespace):
+        def on_ask(self) -> Any:
+            return self.call("question", 1, to=request.sid, timeout=5)  # type: ignore[attr-defined]
+
+    socketio.on_namespace(Chat())
+
+    async def scenario() -> None:
+        client = await WebSocket.open(app)
+        await client.send('421["ask"]')
+        assert await client.receive() == '421["question",1]'
+        await client.send('431["yes"]')
+        assert await client.receive() == '431["yes"]'
+
+    run(scenario)

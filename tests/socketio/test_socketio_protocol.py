@@ -125,14 +125,18 @@ def test_attachments_that_never_come_are_forgotten(app: Vial) -> None:
     run(scenario)
 
 
-def test_an_event_before_a_connect_is_not_handled(app: Vial, socketio: SocketIO) -> None:
+@pytest.mark.parametrize("packet", ['420["x"]', '42["x"]', "431[]", "41", "41/other,"])
+def test_a_client_that_begins_with_anything_but_a_connect_is_cut_off(
+    app: Vial, socketio: SocketIO, packet: str
+) -> None:
     seen: list[Any] = []
-    socketio.on("x")(lambda: seen.append(1))
+    socketio.on("connect")(lambda: seen.append("connect"))
+    socketio.on("x")(lambda: seen.append("x"))
 
     async def scenario() -> None:
         client = await WebSocket.open(app, connect=False)
-        await client.send('420["x"]', "40")
-        assert (await client.receive()).startswith("40{")
+        await client.send(packet, "40")
+        assert await client.end() == 1000
 
     run(scenario)
     assert seen == []
@@ -294,6 +298,8 @@ def test_clients_do_not_wait_for_each_other(app: Vial, socketio: SocketIO) -> No
 
 
 def test_what_a_client_sends_cannot_forge_lines_of_the_log(app: Vial, caplog: Any) -> None:
+    for name in ("vial.socketio", "vial.socketio.engine"):
+        caplog.set_level("INFO", logger=name)  # and back, from what logger=True makes of it
     socketio = SocketIO(app, logger=True, engineio_logger=True)
     socketio.on("*")(lambda *args: None)
 

@@ -316,8 +316,10 @@ def test_run_serves_the_app(app: Vial, socketio: SocketIO, monkeypatch: Any) -> 
     calls: list[Any] = []
     monkeypatch.setattr(app, "run", lambda **kwargs: calls.append(kwargs))
     socketio.run(app, host="localhost", port=8000, debug=True, allow_unsafe_werkzeug=True)
+    socketio.run(app, certfile="cert.pem", keyfile="key.pem")
     assert calls == [
-        {"host": "localhost", "port": 8000, "debug": True, "allow_unsafe_werkzeug": True}
+        {"host": "localhost", "port": 8000, "debug": True},
+        {"host": None, "port": None, "ssl_context": ("cert.pem", "key.pem")},
     ]
 
 

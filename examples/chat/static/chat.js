@@ -16,6 +16,7 @@ socket.on("connect", join);
 socket.on("connect_error", () => banner("No connection. Reconnecting…"));
 socket.on("disconnect", (reason) => {
   joined = settled = false;
+  counted = 0;
   clearTimeout(settling);
   banner("Connection lost. Reconnecting…");
   if (reason === "io server disconnect") setTimeout(() => socket.connect(), 500);
@@ -263,11 +264,14 @@ function giveBack(key, why) {
 // Who is here. The server sends the whole list; what changed since the last one becomes a notice.
 
 let people = [];
+let counted = 0;
 let told = null;
 let settled = true;
 let settling = 0;
 
-socket.on("people", (names) => {
+socket.on("people", (names, number) => {
+  if (number < counted) return; // an older list, from another worker
+  counted = number;
   people = names;
   $("people-count").textContent = people.length;
   $("people-list").replaceChildren(...people.map(personRow));

@@ -16,11 +16,13 @@ from .functions import (
     send,
 )
 from .namespace import Namespace
+from .payloads import InvalidArguments
 from .server import SocketIO
 from .testing import SocketIOTestClient
 
 __all__ = [
     "ConnectionRefusedError",
+    "InvalidArguments",
     "Namespace",
     "SocketIO",
     "SocketIOTestClient",

@@ -7,7 +7,7 @@ handshake of the client that sent the event.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,14 +17,17 @@ from ..callables import is_async
 from ..concurrency import run_in_pool
 from ..ctx import RequestContext
 from ..driver import drive
-from ..sessions import SessionMixin
+from ..sessions import SecureCookieSession, SessionMixin
 from ..teardown import close
-from .plain import SENT
+from .payloads import Arguments, InvalidArguments, Refused
+from .plain import Sent
 
 if TYPE_CHECKING:
-    from .engine import Environ
+    from ..app import Vial
+    from .origins import Environ
     from .protocol import Connection
     from .server import SocketIO
+    from .visits import Visit
 
 
 class Handler:
@@ -35,13 +38,16 @@ class Handler:
         # A plain wrapper of an async function returns its coroutine, and must be awaited too.
         self.is_async = is_async(function) or is_async(inspect.unwrap(function))
         self.takes_one = _takes_one(function)
+        self.arguments = Arguments(function)
+        #: What takes its errors where the namespace has no error handler.
+        self.on_error: Handler | None = None
 
-    def call(self, event: Event) -> Any:
+    def call(self, event: Event, typed: bool) -> Any:
         args = event.args
         if event.message in ("connect", "disconnect") and not self.takes_one:
             # The authentication data and the reason are for those that want them.
             args = ()
-        return self.function(*args)
+        return self.function(*self.arguments.of(args, typed))
 
 
 def _takes_one(function: Callable[..., Any]) -> bool:
@@ -78,29 +84,71 @@ class ManagedSession(dict[str, Any], SessionMixin):
 
 
 async def run_event(socketio: SocketIO, event: Event) -> Any:
-    """Run a handler, a sync one in the worker pool, and return its result.
+    """Run a handler, a sync one in the worker pool, and return what the client is to be told.
 
     :raises ConnectionRefusedError: from a connect handler, also in place of any other exception:
         a check that fails to work must not let anybody in.
     """
+    about = (event.message, event.sid, event.namespace)
+    return await guarded(socketio, *about, lambda: perform(socketio, event))
+
+
+async def perform(socketio: SocketIO, event: Event) -> Any:
+    """:func:`run_event` where the caller takes the exceptions; on the server's loop."""
+    found = socketio.async_server.connection(event.sid, event.namespace)
+    if found is None:
+        return None
+    if event.handler.is_async:
+        return await _perform(socketio, event, *found)
+    return await run_in_pool(_performed, socketio, event, *found)
+
+
+def perform_here(socketio: SocketIO, event: Event) -> Any:
+    """The same in a thread, which a sync handler stays in."""
     server = socketio.async_server
     found = server.connection(event.sid, event.namespace)
     if found is None:
+        return None
+    if event.handler.is_async:
+        return server.home.run(_perform(socketio, event, *found))
+    return _performed(socketio, event, *found)
+
+
+async def guarded(
+    socketio: SocketIO,
+    message: str | None,
+    sid: str,
+    namespace: str,
+    work: Callable[[], Awaitable[Any]],
+) -> Any:
+    """Do what an event asks for, and return what the client is to be told. What goes wrong is
+    logged, and the client learns of it only what it did wrong itself."""
+    server = socketio.async_server
+    found = server.connection(sid, namespace)
+    if found is None:
         return server.not_handled  # the client is gone, and its handshake with it
+    visit = found[1].visit
     try:
-        if event.handler.is_async:
-            result = await _perform(socketio, event, *found)
-        else:
-            result = await run_in_pool(_performed, socketio, event, *found)
-        return None if result is SENT else result  # "return emit(...)" says nothing
+        if message != "disconnect" and visit is not None and not server.visits.admits(visit):
+            return _not_let_in(message, server.not_handled)
+        result = await work()
+        return None if isinstance(result, Sent) else result  # "return emit(...)" says nothing
+    except InvalidArguments as e:
+        server.app.logger.info("Client %s sent invalid arguments of %r: %s", sid, message, e)
+        if message == "connect":
+            raise ConnectionRefusedError(e.answer["error"], e.answer) from e
+        return Refused(e.answer)
     except Exception as e:
-        connecting = event.message == "connect"
-        if connecting and isinstance(e, ConnectionRefusedError):
+        if message == "connect" and isinstance(e, ConnectionRefusedError):
             raise
-        server.report(e, event.message, event.sid, event.namespace)
-        if connecting:
-            raise ConnectionRefusedError() from e
-        return server.not_handled
+        server.report(e, message, sid, namespace)
+        return _not_let_in(message, server.not_handled, e)
+
+
+def _not_let_in(message: str | None, answer: Any, error: Exception | None = None) -> Any:
+    if message == "connect":
+        raise ConnectionRefusedError() from error
+    return answer
 
 
 def _performed(socketio: SocketIO, event: Event, *found: Any) -> Any:
@@ -143,14 +191,14 @@ async def _leave(ctx: RequestContext, error: BaseException | None, is_async: boo
 
 async def _result(socketio: SocketIO, event: Event) -> Any:
     try:
-        result = event.handler.call(event)
+        result = event.handler.call(event, socketio.validates)
         return await result if event.handler.is_async else result
     except Exception as e:
         return await _recovered(socketio, event, e)
 
 
 async def _recovered(socketio: SocketIO, event: Event, error: Exception) -> Any:
-    handler = socketio.error_handler(event.namespace)
+    handler = socketio.error_handler(event.namespace) or event.handler.on_error
     if handler is None or isinstance(error, ConnectionRefusedError):
         raise error
     result = handler.function(error)
@@ -167,11 +215,29 @@ async def _recovered(socketio: SocketIO, event: Event, error: Exception) -> Any:
 def _context(socketio: SocketIO, environ: Environ, connection: Connection) -> RequestContext:
     app = socketio.async_server.app
     if not socketio.manage_session:
-        return app.request_context(environ)
+        return _live_context(app, environ, connection.visit)
     with connection.lock:
         if connection.session is None:
-            connection.session = ManagedSession(app.request_context(environ).session)
+            connection.session = _fork(app.request_context(environ).session, connection.visit)
     return RequestContext(app, environ, session=connection.session)
+
+
+def _fork(session: SessionMixin, visit: Visit | None) -> ManagedSession:
+    fork = ManagedSession(session)
+    if visit is not None:
+        visit.origin, visit.fork = dict(session), fork
+        visit.strip(fork)  # after it is known: a page may be taking something out right now
+    return fork
+
+
+def _live_context(app: Vial, environ: Environ, visit: Visit | None) -> RequestContext:
+    ctx = app.request_context(environ)
+    if visit is not None and visit.gone:
+        session = ctx.session
+        if isinstance(session, SecureCookieSession):  # it is that of the handshake
+            visit.strip(session)
+            session.modified = False
+    return ctx
 
 
 def _save_session(ctx: RequestContext) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..concurrency import run_in_pool
 from ..gateways.body import wait_for_disconnect
 from ..gateways.environ import from_scope, split_path
+from .fanout import Sending, begun
 
 if TYPE_CHECKING:
     from .protocol import Server
@@ -99,6 +100,11 @@ class AsgiExchange:
         data: str | bytes | None = event.get("bytes")
         return event.get("text") or "" if data is None else data
 
+    def start(self, frame: str | bytes) -> Sending:
+        """Begin to send a frame."""
+        key = "text" if isinstance(frame, str) else "bytes"
+        return begun(self._send({"type": "websocket.send", key: frame}))
+
     async def send(self, frame: str | bytes) -> None:
         key = "text" if isinstance(frame, str) else "bytes"
         await self._send({"type": "websocket.send", key: frame})
@@ -170,12 +176,13 @@ class WsgiMiddleware:
 
     def __init__(self, server: Server, app: WSGIApp, path: str) -> None:
         self._server = server
-        self._app = app
+        #: Where pages go; behind the other entrances they need no way through this one.
+        self.vial_passes_to = app
         self._prefix = f"/{path}/"
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not f"{environ.get('PATH_INFO', '')}/".startswith(self._prefix):
-            return self._app(environ, start_response)
+            return self.vial_passes_to(environ, start_response)
         exchange = WsgiExchange(environ)
         self._server.home.run(self._serve(exchange))
         status, headers, body = exchange.answer

@@ -38,7 +38,7 @@ def emit(
     :param include_self: False leaves out the client whose event is being handled.
     :param skip_sid: a client to leave out, or a list of them.
     :param callback: called with what the recipient acknowledges.
-    :param ignore_queue: there is no message queue; accepted for programs that name it.
+    :param ignore_queue: only to clients of this process.
     :raises TypeError: for arguments that are neither JSON nor bytes.
     """
     socketio = _socketio()
@@ -50,6 +50,7 @@ def emit(
         include_self=include_self,
         skip_sid=skip_sid,
         callback=callback,
+        ignore_queue=ignore_queue,
     )
 
 

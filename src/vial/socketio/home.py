@@ -113,6 +113,10 @@ class Home:
         """Whether the calling thread is the one that runs the loop."""
         return self.loop is not None and _running_loop() is self.loop
 
+    def may_block(self) -> bool:
+        """Whether the calling thread runs no loop, and the server's loop runs elsewhere."""
+        return self._runs() and _running_loop() is None
+
     def _is_here(self) -> bool:
         return not self._runs() or _running_loop() is self.loop
 

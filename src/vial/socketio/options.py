@@ -7,9 +7,14 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .engine import Origins
+from ..flask_mode import Flask
+from .cluster import make_manager
+from .membership import MAX_ROOMS
 from .order import PATIENCE
-from .protocol import Packet, Server
+from .origins import Origins
+from .packets import Packet
+from .protocol import Server
+from .visits import LOGIN_KEY
 
 if TYPE_CHECKING:
     from ..app import Vial
@@ -21,7 +26,10 @@ PASSED_ON = {
     "compression_threshold",
     "cookie",
     "http_compression",
+    "max_clients",
     "max_http_buffer_size",
+    "max_message_rate",
+    "max_send_queue",
     "monitor_clients",
     "namespaces",
     "ping_interval",
@@ -29,33 +37,51 @@ PASSED_ON = {
     "serializer",
     "transports",
 }
-#: What Flask-SocketIO programs say and nothing depends on here: there is one way to run, asyncio,
-#: and credentials are allowed for every origin but ``"*"``.
-IGNORED = {"async_mode", "channel", "cors_credentials"}
+#: What Flask-SocketIO programs say and nothing depends on here: there is one way to run, asyncio.
+IGNORED = {"async_mode"}
 _OWN = {
     "async_handlers",
+    "channel",
+    "connect_timeout",
     "cors_allowed_origins",
+    "cors_credentials",
     "engineio_logger",
     "json",
     "logger",
     "manage_session",
+    "max_rooms",
+    "message_queue",
+    "message_queue_key",
     "path",
     "resource",
+    "session_identity",
+    "validate",
 }
-#: What would need a broker between several processes.
-_UNSUPPORTED = {"client_manager", "message_queue"}
+#: Bounds on what clients may use up, and whether None stands for no bound.
+_BOUNDS = {
+    "connect_timeout": False,
+    "max_clients": True,
+    "max_http_buffer_size": False,
+    "max_message_rate": True,
+    "max_rooms": True,
+    "max_send_queue": False,
+}
+#: python-socketio's own brokers; some of them unpickle what they receive.
+_UNSUPPORTED = {"client_manager"}
 
 
 def check(options: dict[str, Any]) -> None:
     """
     :raises TypeError: for an argument that does not exist, or that cannot be honoured.
+    :raises ValueError: for a bound that is none.
     """
+    _check_bounds(options)
     known = PASSED_ON | IGNORED | _OWN
     for name, value in options.items():
         if name in _UNSUPPORTED and value is not None:
             raise TypeError(
-                f"SocketIO({name}=...) is not supported: one process serves all clients, so"
-                " remove it and run one worker."
+                f"SocketIO({name}=...) is not supported. For several processes give it the address"
+                " of a Redis server: SocketIO(message_queue='redis://')."
             )
         if name not in known | _UNSUPPORTED:
             close = get_close_matches(name, known, 1)
@@ -65,21 +91,52 @@ def check(options: dict[str, Any]) -> None:
             raise TypeError(f"SocketIO() has no argument {name!r}. {hint}")
 
 
-def make_server(app: Vial, options: dict[str, Any]) -> Server:
+def _check_bounds(options: dict[str, Any]) -> None:
+    for name in _BOUNDS.keys() & options.keys():
+        value, may_be_none = options[name], _BOUNDS[name]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and value > 0) and not (value is None and may_be_none):
+            more = ", or None for no bound" if may_be_none else ""
+            raise ValueError(f"SocketIO({name}={value!r}): give a number over 0{more}.")
+
+
+def make_server(app: Vial | None, options: dict[str, Any]) -> Server:
     """The server that the options describe; :func:`check` them first."""
     passed = {name: value for name, value in options.items() if name in PASSED_ON}
     if options.get("json") is not None and "serializer" not in passed:
         passed["serializer"] = _packet_class(app, options["json"])
-    if passed.get("serializer", "default") == "default":
-        passed["serializer"] = Packet
-    return Server(
+    if isinstance(passed.get("cookie"), dict):  # python-engineio fails on a False
+        passed["cookie"] = {k: v for k, v in passed["cookie"].items() if v is not False}
+    passed["serializer"] = _serializer(passed.get("serializer", "default"))
+    server = Server(
         app,
-        Origins(options.get("cors_allowed_origins")),
+        Origins(options.get("cors_allowed_origins"), options.get("cors_credentials", True)),
         patience=PATIENCE if options.get("async_handlers", True) else None,
+        manager=make_manager(app, options),
+        identity=options.get("session_identity", LOGIN_KEY),
         logger=_logger("vial.socketio", options.get("logger", False)),
         engineio_logger=_logger("vial.socketio.engine", options.get("engineio_logger", False)),
         **passed,
     )
+    server.manager.max_rooms = options.get("max_rooms", MAX_ROOMS)
+    server.connect_timeout = options.get("connect_timeout", server.connect_timeout)
+    return server
+
+
+def validates(app: Vial, options: dict[str, Any]) -> bool:
+    """Whether annotations are looked at: not in programs for Flask, where they never were."""
+    wanted: bool | None = options.get("validate")
+    return not isinstance(app, Flask) if wanted is None else wanted
+
+
+def of_run(options: dict[str, Any]) -> dict[str, Any]:
+    """Those of ``socketio.run()`` as ``app.run()`` knows them."""
+    meant_for_others = {"log_output", "allow_unsafe_werkzeug", "reloader_options"}
+    meant_for_others |= {"certfile", "keyfile"}
+    rest = {name: value for name, value in options.items() if name not in meant_for_others}
+    if options.get("certfile"):  # to be ignored would be to serve in the clear
+        rest.setdefault("ssl_context", (options["certfile"], options.get("keyfile")))
+    return {**rest, **(options.get("reloader_options") or {})}
 
 
 def path_of(options: dict[str, Any]) -> str:
@@ -87,10 +144,30 @@ def path_of(options: dict[str, Any]) -> str:
     return path.strip("/")
 
 
-def _packet_class(app: Vial, json: Any) -> type[Packet]:
+def _serializer(wanted: Any) -> type:
+    if isinstance(wanted, type):
+        return wanted
+    if wanted == "default":
+        return Packet
+    if wanted != "msgpack":
+        # Among them 'pickle', by which whoever connects would run code here.
+        raise ValueError(
+            f"SocketIO(serializer={wanted!r}) is not supported. There are 'default' and 'msgpack',"
+            " or give a subclass of socketio.packet.Packet."
+        )
+    try:
+        from .packed import MsgpackPacket
+    except ImportError as e:
+        raise RuntimeError(
+            "SocketIO(serializer='msgpack') needs the package msgpack: pip install msgpack."
+        ) from e
+    return MsgpackPacket
+
+
+def _packet_class(app: Vial | None, json: Any) -> type[Packet]:
     # vial.json (and flask.json) speak for the app of the moment; packets are coded outside of any.
     is_ours = isinstance(json, ModuleType) and json.__name__ in ("vial.json", "flask.json")
-    return type("Packet", (Packet,), {"json": app.json if is_ours else json})
+    return type("Packet", (Packet,), {"json": app.json if is_ours and app else json})
 
 
 def _logger(name: str, wanted: Any) -> logging.Logger:

@@ -13,6 +13,9 @@ from typing import Any
 #: ("start", then emit in a loop) to let the "stop" event through.
 PATIENCE = 0.1
 
+#: Events of one client that may wait. What it sends then stays in the network.
+MOST = 1_000
+
 #: Seconds that a disconnect handler waits for the events before it.
 LAST_WAIT = 1.0
 
@@ -36,6 +39,14 @@ class Line:
         self._current: asyncio.Task[None] | None = None
         self._waiting: deque[Work] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._has_room: asyncio.Event | None = None
+
+    async def room(self) -> None:
+        """Return when fewer than :data:`MOST` wait."""
+        while len(self._waiting) >= MOST:
+            if self._has_room is None:
+                self._has_room = asyncio.Event()
+            await self._has_room.wait()
 
     def put(self, work: Work) -> None:
         if self._current is None:
@@ -77,3 +88,6 @@ class Line:
             self._timer = None
         if self._waiting:
             self._begin(self._waiting.popleft())
+        if self._has_room is not None and len(self._waiting) < MOST:
+            self._has_room.set()
+            self._has_room = None

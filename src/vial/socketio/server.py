@@ -18,9 +18,10 @@ from . import options as _options
 from .context import Event, Handler, run_event
 from .exchange import AsgiMiddleware, WsgiMiddleware
 from .home import Running
-from .namespace import Namespace
+from .namespace import Dispatcher, Namespace
 from .plain import PlainServer, Sent
 from .protocol import Server
+from .rsgi import RsgiMiddleware
 from .testing import SocketIOTestClient
 
 if TYPE_CHECKING:
@@ -42,14 +43,23 @@ class SocketIO:
     :param manage_session: give each connection a copy of the HTTP session, which keeps what
         handlers put into it. False: the app's session, which then must be kept on the server for
         a change to last.
+    :param session_identity: what of a session tells who is logged in: a key, several, or a
+        function of the session (``"_user_id"``, where Flask-Login keeps it). A page that changes
+        it ends the transports of the visitor, who comes back as whoever he is now.
+    :param validate: compare what clients send with the annotations of handlers, and answer what
+        does not fit with what is wrong. None: in an app of Vial, not in one of Flask mode.
     :param path: where the server is found; ``resource`` is another name of it.
     :param async_handlers: False: never begin an event before the one before it has ended.
     :param max_http_buffer_size: most bytes of one message, polled or over WebSocket (1,000,000).
     :param ping_interval: seconds between pings (25); ``ping_timeout``: seconds for the answer (20).
+    :param message_queue: the address of a Redis server (``redis://``) through which processes, on
+        one machine or several, send to each other's clients. Without an app: this one only sends.
+    :param message_queue_key: what its messages are signed with; the app's ``SECRET_KEY``.
     :param kwargs: further options of Flask-SocketIO: ``logger``, ``engineio_logger``, ``json``,
         ``serializer``, ``namespaces``, ``always_connect``, ``transports``, ``allow_upgrades``,
-        ``http_compression``, ``compression_threshold``, ``cookie``, ``monitor_clients``.
-        ``async_mode`` is ignored: there is one way to run, asyncio.
+        ``http_compression``, ``compression_threshold``, ``cookie``, ``monitor_clients``,
+        ``channel``, ``cors_credentials``. ``async_mode`` is ignored: there is one way to run,
+        asyncio.
     :raises TypeError: for an option that does not exist.
     """
 
@@ -59,6 +69,8 @@ class SocketIO:
         self.manage_session = True
         self.server_options: dict[str, Any] = {}
         self.async_mode = "asgi"
+        #: Whether what clients send is compared with the annotations of handlers.
+        self.validates = False
         self._async_server: Server | None = None
         self._handlers: list[tuple[str, Callable[..., Any], str]] = []
         self._namespaces: list[Namespace] = []
@@ -76,25 +88,35 @@ class SocketIO:
         _options.check(kwargs)
         self.server_options.update(kwargs)
         self.manage_session = self.server_options.get("manage_session", self.manage_session)
+        self.validates = _options.validates(app, self.server_options)
         server = _options.make_server(app, self.server_options)
         self._async_server = server
         self._plain_server = PlainServer(server)
         for event, handler, namespace in self._handlers:
             server.on(event, handler, namespace=namespace)
         for handlers in self._namespaces:
-            server.register_namespace(handlers)
+            server.register_namespace(Dispatcher(handlers))
         path = _options.path_of(self.server_options)
+        app.on_stopping(server.dismiss)
+        if server.manager.is_shared:
+            app.on_startup(server.join)
+            app.on_shutdown(server.part)
         app.extensions["socketio"] = self
         app.asgi_app = AsgiMiddleware(server, app.asgi_app, path)  # type: ignore[method-assign]
-        app.wsgi_app = WsgiMiddleware(server, app.wsgi_app, path)  # type: ignore[method-assign]
+        app.rsgi_app = RsgiMiddleware(server, app.rsgi_app, path)  # type: ignore[method-assign]
+        app.wsgi_app = WsgiMiddleware(server, app.wsgi_app, path)
 
     @property
     def async_server(self) -> Server:
         """python-socketio's server; its coroutines run on the loop it lives on."""
         if self._async_server is None:
-            raise RuntimeError(
-                "This SocketIO has no app yet: pass one, SocketIO(app), or call init_app(app)."
-            )
+            if not self.server_options.get("message_queue"):
+                raise RuntimeError(
+                    "This SocketIO has no app yet: pass one, SocketIO(app), or call init_app(app)."
+                )
+            # A process that only sends, through the queue.
+            self._async_server = _options.make_server(None, self.server_options)
+            self._plain_server = PlainServer(self._async_server)
         return self._async_server
 
     @property
@@ -166,7 +188,7 @@ class SocketIO:
         namespace_handler.socketio = self
         self._namespaces.append(namespace_handler)
         if self._async_server is not None:
-            self._async_server.register_namespace(namespace_handler)
+            self._async_server.register_namespace(Dispatcher(namespace_handler))
 
     def on_error(self, namespace: str | None = None) -> Callable[[F], F]:
         """Decorate a function that gets what handlers of a namespace raise; what it returns is
@@ -217,6 +239,7 @@ class SocketIO:
             skip_sid=skip_sid,
             namespace=namespace,
             callback=callback,
+            ignore_queue=ignore_queue,
         )
 
     def send(
@@ -290,13 +313,14 @@ class SocketIO:
         """Serve the app, its Socket.IO server with it, until Ctrl-C.
 
         :param host: 127.0.0.1 by default; ``port``: 5000.
-        :param kwargs: those of ``app.run()``: ``debug``, ``ssl_context``, ... What is meant for the
-            servers that Flask-SocketIO runs on (``log_output``, ``allow_unsafe_werkzeug``) has
-            no effect.
+        :param kwargs: those of ``app.run()``: ``debug``, ``use_reloader``, ``ssl_context``, ...;
+            ``reloader_options`` is a dict of more of them, ``certfile`` and ``keyfile`` make an
+            ``ssl_context``. ``log_output`` and ``allow_unsafe_werkzeug`` have no effect.
         """
+        options = _options.of_run(kwargs)
         self._serving = True
         try:
-            app.run(host=host, port=port, **kwargs)
+            app.run(host=host, port=port, **options)
         finally:
             self._serving = False
 

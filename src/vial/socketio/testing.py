@@ -8,14 +8,15 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from engineio import packet as engine_packet  # type: ignore[import-untyped]
-from engineio.async_socket import AsyncSocket  # type: ignore[import-untyped]
 from socketio import packet as socket_packet  # type: ignore[import-untyped]
 
+from .packets import Packet
+from .peer import Peer
 from .protocol import CONNECTION, Connection
 
 if TYPE_CHECKING:
     from ..app import Vial
-    from .engine import Environ
+    from .origins import Environ
     from .server import SocketIO
 
 
@@ -27,10 +28,13 @@ class Received(TypedDict):
     namespace: str
 
 
-class _Socket(AsyncSocket):  # type: ignore[misc]
+class _Socket(Peer):
     """A session without a transport: what is sent stays in its queue."""
 
     needs_loop = False
+
+    def _overflow(self) -> None:
+        """A test reads when it likes."""
 
 
 class SocketIOTestClient:
@@ -65,6 +69,9 @@ class SocketIOTestClient:
         self.flask_test_client = flask_test_client
         self.eio_sid = uuid.uuid4().hex
         self._server = socketio.async_server
+        theirs = self._server.packet_class
+        # Another JSON is the server's affair; another format concerns both.
+        self._packet = socket_packet.Packet if issubclass(theirs, Packet) else theirs
         self._socket: _Socket | None = None
         self._connected: set[str] = set()
         self._received: list[Received] = []
@@ -88,7 +95,7 @@ class SocketIOTestClient:
     ) -> None:
         """Connect to a namespace, one more or after a :meth:`disconnect`."""
         environ = self._handshake(query_string, headers)
-        packet = socket_packet.Packet(socket_packet.CONNECT, auth, namespace or "/")
+        packet = self._packet(socket_packet.CONNECT, auth, namespace or "/")
         self._run(self._open, environ)
         self._send(packet)
 
@@ -99,7 +106,7 @@ class SocketIOTestClient:
         """
         self._must_be_connected(namespace)
         self._connected.discard(namespace or "/")
-        self._send(socket_packet.Packet(socket_packet.DISCONNECT, namespace=namespace or "/"))
+        self._send(self._packet(socket_packet.DISCONNECT, namespace=namespace or "/"))
 
     def emit(
         self, event: str, *args: Any, callback: bool = False, namespace: str | None = None
@@ -112,7 +119,7 @@ class SocketIOTestClient:
         """
         self._must_be_connected(namespace)
         self._last_id += 1
-        packet = socket_packet.Packet(data=[event, *args], namespace=namespace or "/")
+        packet = self._packet(data=[event, *args], namespace=namespace or "/")
         packet.id = self._last_id if callback else None
         self._send(packet)
         answer = self._acks.pop(self._last_id, None)
@@ -147,23 +154,30 @@ class SocketIOTestClient:
         context = self.app.test_request_context("/socket.io/", query_string=query, headers=headers)
         environ: Environ = context.environ
         if self.flask_test_client is not None:
+            environ.update(self.flask_test_client.environ_base)
             self.flask_test_client._add_cookies_to_wsgi(environ)
         return environ
 
     async def _open(self, environ: Environ) -> None:
-        engine = self._server.eio
-        known = self._server.environ.get(self.eio_sid)
-        if self._socket is None:
-            self._socket = _Socket(engine, self.eio_sid)
-            self._socket.connected = True
-            self._socket.last_ping = None  # it never times out
-        engine.sockets[self.eio_sid] = self._socket
-        await self._server._handle_eio_connect(self.eio_sid, environ)
-        connection: Connection = environ[CONNECTION]
-        connection.errors = self._errors
+        server = self._server
+        known = server.environ.get(self.eio_sid)
         if known is not None and self._connected:
             # The same transport: one session for all of its namespaces.
             environ[CONNECTION] = known[CONNECTION]
+            server.environ[self.eio_sid] = environ
+            return
+        if known is not None:
+            await self._hang_up()
+        self.eio_sid = uuid.uuid4().hex
+        self._socket = server.eio.sockets[self.eio_sid] = _Socket(server.eio, self.eio_sid)
+        self._socket.connected = True
+        await server._handle_eio_connect(self.eio_sid, environ)
+        connection: Connection = environ[CONNECTION]
+        connection.errors = self._errors
+
+    async def _hang_up(self) -> None:
+        if self._socket is not None:
+            await self._socket.abort()
 
     def _send(self, packet: socket_packet.Packet) -> None:
         self._run(self._inject, packet)
@@ -178,7 +192,7 @@ class SocketIOTestClient:
         before = set(self._server.tasks)
         encoded = packet.encode()
         for part in encoded if isinstance(encoded, list) else [encoded]:
-            await self._socket.receive(engine_packet.Packet(engine_packet.MESSAGE, part))
+            await self._socket.receive(engine_packet.MESSAGE, part)
         while tasks := self._server.tasks - before:
             _, late = await asyncio.wait(tasks, timeout=self.timeout)
             if late:
@@ -197,15 +211,26 @@ class SocketIOTestClient:
     # What is received
 
     def _collect(self) -> None:
-        while self._socket is not None and not self._socket.queue.empty():
-            packet = self._socket.queue.get_nowait()
-            if packet is not None and packet.packet_type == engine_packet.MESSAGE:
+        if self._socket is None:
+            return
+        self._server.home.run(self._settled(self._socket))
+        for packet in self._socket.take_now():
+            if packet.packet_type == engine_packet.MESSAGE:
                 self._take(packet.data)
+        if self._socket.closed:
+            self._connected.clear()
+
+    async def _settled(self, socket: _Socket) -> None:
+        # What this thread posted has had its turn before this coroutine: what it emitted has
+        # arrived. What that started has its turn now.
+        await asyncio.sleep(0)
+        if socket.closed and self._connected and self._server.tasks:
+            await asyncio.wait(self._server.tasks, timeout=self.timeout)
 
     def _take(self, data: str | bytes) -> None:
         packet = self._partial
         if packet is None:
-            packet = socket_packet.Packet(encoded_packet=data)
+            packet = self._packet(encoded_packet=data)
             complete = packet.attachment_count == 0
         else:
             complete = packet.add_attachment(data)
