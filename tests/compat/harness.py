@@ -50,22 +50,23 @@ _numbers = count()
 _TIMES = re.compile(r"(?<=Expires=)[^;]+|(?<=^Date: ).+|(?<=^Expires: ).+")
 
 
-def same(case: Callable[..., None]) -> Callable[..., None]:
-    """Make a test of a case; further parameters of the case are parameters of the test."""
+def same(case: Callable[..., None], runs: tuple[Any, ...] = ()) -> Callable[..., None]:
+    """Make a test of a case; further parameters of the case are parameters of the test.
+
+    :param runs: the real Flask and what must do the same; by default :data:`RUNS`.
+    """
 
     def test(
         tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, **params: Any
     ) -> None:
         # Most cases write no file: a folder for each would be most of what they take.
         folder = tmp_path_factory.getbasetemp() / f"compat-{next(_numbers)}"
-        monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: MTIME)
-        monkeypatch.setattr("werkzeug.test.time", lambda: MTIME)
-        monkeypatch.setattr("werkzeug.test.random", lambda: 0.5)
+        stop_the_clocks(monkeypatch)
         if "monkeypatch" in inspect.signature(case).parameters:
             params["monkeypatch"] = monkeypatch
-        expected, *others = [transcript(case, web(folder), params) for web in RUNS]
+        expected, *others = [transcript(case, web(folder), params) for web in runs or RUNS]
         assert expected, "the case neither asked nor noted anything"
-        for web, found in zip(RUNS[1:], others, strict=True):
+        for web, found in zip((runs or RUNS)[1:], others, strict=True):
             if found != expected:
                 pytest.fail(f"{web.args[0]} differs from Flask:\n{_diff(expected, found)}")
 
@@ -76,6 +77,13 @@ def same(case: Callable[..., None]) -> Callable[..., None]:
     test.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
     test.__name__, test.__module__, test.__doc__ = case.__name__, case.__module__, case.__doc__
     return test
+
+
+def stop_the_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make signatures and multipart boundaries the same in every run."""
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: MTIME)
+    monkeypatch.setattr("werkzeug.test.time", lambda: MTIME)
+    monkeypatch.setattr("werkzeug.test.random", lambda: 0.5)
 
 
 def transcript(

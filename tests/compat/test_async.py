@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
@@ -208,3 +209,28 @@ def test_an_app_with_its_own_ensure_sync(web: Web, value: str) -> None:
 
     app.add_url_rule("/", "view", async_view if value == "async" else lambda: "sync")
     web.get("/")
+
+
+@same
+def test_an_async_error_handler_sees_what_is_handled(web: Web) -> None:
+    app = web.app()
+
+    @app.errorhandler(ValueError)
+    async def log(e: ValueError) -> Any:
+        web.note(sys.exc_info()[1] is e)
+        app.logger.exception("failed")
+        return "logged", 500
+
+    @app.errorhandler(KeyError)
+    async def raise_again(e: KeyError) -> Any:
+        raise
+
+    @app.errorhandler(LookupError)
+    async def raise_another(e: LookupError) -> Any:
+        raise TypeError
+
+    def view(name: str) -> Any:
+        raise {"value": ValueError, "key": KeyError, "lookup": LookupError}[name]
+
+    app.add_url_rule("/<name>", "view", view)
+    web.every("/value", "/key", "/lookup")

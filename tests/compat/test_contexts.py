@@ -325,3 +325,151 @@ def test_proxies_and_their_objects(web: Web) -> None:
         web.note(web.globals.request_ctx.app is app, web.globals.app_ctx.g == web.g)
     web.attempt(lambda: web.globals.request_ctx.request)
     web.attempt(lambda: web.globals.app_ctx.app)
+
+
+def current(web: Web) -> list[Any]:
+    """What extensions find behind the names of ``flask.globals``."""
+    found = []
+    for variable in (web.globals._cv_app, web.globals._cv_request):
+        ctx = variable.get(None)
+        found.append(ctx and ctx.app.name)
+        try:
+            found.append(variable.get() is ctx)
+        except LookupError:
+            found.append("LookupError")
+    return [*found, bool(web.globals.app_ctx), bool(web.globals.request_ctx)]
+
+
+@same
+def test_the_variables_of_flask_globals(web: Web) -> None:
+    app = simple(web)
+    web.note(current(web))
+    with app.app_context() as outer:
+        web.note(current(web), web.globals._cv_app.get() is outer)
+        with app.test_request_context("/x") as ctx:
+            web.note(current(web), web.globals._cv_request.get() is ctx)
+            web.note(web.globals.app_ctx._get_current_object() is outer)
+            with app.app_context() as inner:
+                web.note(web.globals.app_ctx._get_current_object() is inner)
+                web.note(web.globals._cv_request.get() is ctx)
+    token = web.globals._cv_app.set(outer)
+    web.note(web.current_app.name, web.g == outer.g)
+    web.globals._cv_app.reset(token)
+    web.note(current(web), repr(web.g), repr(web.request), repr(web.current_app), repr(web.session))
+
+
+@same
+def test_what_belongs_to_an_app_context_is_kept_by_its_identity(web: Web) -> None:
+    # As extensions do that have one connection for each app context.
+    app = simple(web)
+    connections: dict[int, int] = {}
+
+    def connection() -> int:
+        ctx = web.globals.app_ctx._get_current_object()
+        return connections.setdefault(id(ctx), len(connections))
+
+    @app.teardown_appcontext
+    def close(error: Any) -> None:
+        ctx = web.globals.app_ctx._get_current_object()
+        web.note("closed", connections.pop(id(ctx), None))
+
+    @app.route("/connections/")
+    def connect() -> str:
+        with app.app_context():
+            inner = connection()
+        return f"{connection()} {connection()} {inner}"
+
+    web.get("/connections/")
+    with app.app_context():
+        web.note(connection())
+        web.get("/connections/")
+        web.note(connection())
+    web.note(connections)
+
+
+@same
+def test_the_context_of_an_app_is_handed_to_a_thread(web: Web) -> None:
+    app = simple(web)
+    app.teardown_appcontext(web.noting("app ends"))
+
+    @app.route("/thread/")
+    def begin() -> str:
+        web.g.x = 1
+        ctx = web.globals.app_ctx._get_current_object()
+
+        def work() -> None:
+            with ctx:
+                web.note(state(web))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        web.note("goes on")
+        return "view"
+
+    web.get("/thread/")
+
+
+@same
+def test_a_request_context_is_pushed_again_elsewhere(web: Web) -> None:
+    app = simple(web)
+    app.teardown_appcontext(web.noting("app ends"))
+    ctx = app.test_request_context("/x")
+    with app.app_context():
+        with ctx:
+            web.note("inside")
+        web.note("still")
+    with ctx:
+        web.note("again", web.request.path)
+    with app.app_context(), ctx:
+        web.note("and inside")
+
+
+@same
+def test_the_attributes_of_a_request_context(web: Web) -> None:
+    app = simple(web)
+    environ = web.testing.EnvironBuilder(app, "/x?a=1").get_environ()
+    ctx = app.request_context(environ)
+    web.note(ctx.app is app, ctx.flashes, [*ctx._after_request_functions])
+    web.note(ctx.request.path, ctx.request.url_rule, ctx.request.view_args)
+    ctx.push()
+    web.note(
+        str(ctx.request.url_rule),
+        ctx.request.view_args,
+        ctx.url_adapter.build("view", {"name": "y"}),
+    )
+    web.note(web.globals.app_ctx.url_adapter, ctx.session == web.session)
+    web.after_this_request(lambda response: response)
+    web.flash("message")
+    web.note(web.get_flashed_messages(), ctx.flashes, len(ctx._after_request_functions))
+    ctx.request.view_args = {"name": "z"}
+    web.note(app.full_dispatch_request().get_data())
+    ctx.match_request()
+    web.note(ctx.request.view_args, app.dispatch_request())
+    copied = ctx.copy()
+    web.note(copied.request is ctx.request, copied.app is app, dict(copied.session))
+    ctx.pop()
+    with copied:
+        web.note(web.request.view_args, dict(web.session), web.g.get("name"))
+
+
+@same
+def test_an_app_context_has_no_session_and_a_request_can_get_another_one(web: Web) -> None:
+    app = web.app(SECRET_KEY="k")
+    names = ("session", "request", "flashes", "g", "url_adapter")
+
+    @app.route("/")
+    def index() -> Any:
+        web.session["old"] = 1
+        app_ctx, request_ctx = web.globals.app_ctx, web.globals.request_ctx
+        web.note([hasattr(app_ctx, name) for name in names])
+        web.note([hasattr(request_ctx, name) for name in names if name != "g"])
+        request_ctx._session = web.sessions.SecureCookieSession({"new": 1})
+        return {**web.session, **request_ctx.session}
+
+    web.get("/")
+    with app.app_context():
+        web.note([hasattr(web.globals.app_ctx, name) for name in names])
+        web.attempt(lambda: web.request.path)
+        web.attempt(lambda: web.session["a"])
+    web.attempt(lambda: hasattr(web.request, "path"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -185,8 +186,8 @@ def test_mistakes_of_setup_are_told_when_they_are_made(tmp_path: Path) -> None:
         for mistake in (
             lambda: app.route(view),
             lambda: app.errorhandler("404"),
+            lambda: web.Blueprint("bp", "app").app_errorhandler("404"),
             lambda: app.add_url_rule("/", "page", Page),
-            lambda: app.add_url_rule("/<a>/<a>", "twice", view),
         ):
             try:
                 mistake()
@@ -196,8 +197,8 @@ def test_mistakes_of_setup_are_told_when_they_are_made(tmp_path: Path) -> None:
                 web.note("no error")
 
     flask, vial = on_both(case, tmp_path)
-    assert flask == ["no error", "no error", "no error", "SyntaxError"]
-    assert vial == ["TypeError", "ValueError", "TypeError", "ValueError"]
+    assert flask == ["no error"] * 4
+    assert vial == ["TypeError", "ValueError", "ValueError", "TypeError"]
 
 
 def test_template_decorators_need_no_parentheses(tmp_path: Path) -> None:
@@ -227,3 +228,62 @@ def test_an_after_function_that_returns_none_is_named(tmp_path: Path) -> None:
             web.note("forgets" in str(e))
 
     assert on_both(case, tmp_path) == [[False], [True]]
+
+
+def test_a_path_cannot_write_lines_of_its_own_into_the_log(tmp_path: Path) -> None:
+    def case(web: Web) -> None:
+        app = web.app()
+        app.add_url_rule("/<name>", "i", lambda name: 1 / 0)
+        asking(web, app, "/a%0AERROR: none")
+
+    flask, vial = on_both(case, tmp_path)
+    assert flask[0][2] == "Exception on /a\nERROR: none [GET]"
+    assert vial[0][2] == r"Exception on /a\nERROR: none [GET]"
+
+
+def test_a_url_is_built_for_a_host_that_is_not_trusted_unless_it_names_the_host(
+    tmp_path: Path,
+) -> None:
+    # Flask has no URL adapter then, and fails with the AttributeError of None.
+    def case(web: Web) -> None:
+        for external in (False, True):
+            app = web.app(TRUSTED_HOSTS=["example.org"])
+            url = partial(web.url_for, "static", filename="x", _external=external)
+            app.errorhandler(400)(lambda e, url=url: url())
+            app.logger.disabled = True
+            web.note(asking(web, app, base_url="http://evil.test"))
+            app.logger.disabled = False
+
+    flask, vial = on_both(case, tmp_path)
+    assert [status for status, _ in flask] == [500, 500]
+    assert vial[0] == (200, "/static/x")
+    assert vial[1][0] == 500
+
+
+def test_a_session_store_is_not_asked_in_a_context_that_uses_no_session(tmp_path: Path) -> None:
+    # Commands and tests push contexts for many things, and a store may be far away.
+    def case(web: Web) -> None:
+        class Store(web.sessions.SecureCookieSessionInterface):  # type: ignore[misc, name-defined]
+            def open_session(self, app: Any, request: Any) -> Any:
+                web.note("open")
+                return super().open_session(app, request)
+
+        app = web.app(SECRET_KEY="key")
+        app.session_interface = Store()
+        with app.test_request_context():
+            web.note("pushed")
+            web.note(web.session.get("x"))
+
+    flask, vial = on_both(case, tmp_path)
+    assert flask == ["open", "pushed", None]
+    assert vial == ["pushed", "open", None]
+
+
+def test_a_header_that_no_server_can_send_is_refused(tmp_path: Path) -> None:
+    # Servers answer 500 then without a word about the view, or drop the connection.
+    def case(web: Web) -> None:
+        app = web.app(TESTING=True)
+        app.add_url_rule("/", "i", lambda: ("text", {"X-Title": "日本"}))
+        web.note(asking(web, app))
+
+    assert on_both(case, tmp_path) == [[(200, "text")], ["ValueError"]]

@@ -14,6 +14,7 @@ from werkzeug.exceptions import (
     NotFound,
     Unauthorized,
 )
+from werkzeug.routing import BaseConverter
 
 from .harness import Web, same
 
@@ -329,3 +330,35 @@ def test_debug_mode_explains_a_form_without_enctype(web: Web) -> None:
     app.add_url_rule("/", "index", view, methods=["POST"])
     web.post("/", data={"upload": "name.txt"})
     web.post("/", data={"other": "x"})
+
+
+@same
+def test_the_page_of_an_http_error_is_read_once_and_has_no_body_for_head(web: Web) -> None:
+    app = app_raising(web, NotFound(), Forbidden("own words"), Unauthorized())
+
+    @app.after_request
+    def after(response: Any) -> Any:
+        web.note(response.is_streamed, response.is_sequence, response.content_length)
+        if "read" in web.request.args:
+            web.note(response.get_data(), response.is_streamed)
+        return response
+
+    for path in ("/0", "/1", "/2", "/none", "/0?read", "/1?read", "/2?read"):
+        web.get(path)
+        web.open(path, method="HEAD")
+
+
+@same
+def test_hooks_are_not_called_for_a_url_whose_matching_fails(web: Web) -> None:
+    class Broken(BaseConverter):
+        def to_python(self, value: str) -> str:
+            raise RuntimeError(value)
+
+    app = web.app()
+    app.url_map.converters["broken"] = Broken
+    app.add_url_rule("/<broken:x>", "i", lambda x: "i")
+    app.url_value_preprocessor(web.noting("preprocess"))
+    app.before_request(web.noting("before"))
+    app.after_request(lambda r: web.note("after", r.status_code) or r)
+    app.teardown_request(lambda e: web.note("teardown", type(e).__name__))
+    web.every("/x", "/", "/x")

@@ -302,3 +302,38 @@ def test_hooks_of_static_files(web: Web) -> None:
     nested(web)
     web.file("static/a.txt", "a")
     web.get("/static/a.txt")
+
+
+@same
+def test_url_value_preprocessors_see_what_was_made_of_the_request(web: Web) -> None:
+    app = web.app()
+    app.add_url_rule("/<x>", "i", lambda **values: values)
+
+    def started(sender: Any, **extra: Any) -> None:
+        web.request.view_args = {"from": "receiver"}
+
+    web.hear("request_started", started)
+
+    @app.url_value_preprocessor
+    def first(endpoint: Any, values: Any) -> None:
+        web.note(endpoint, values)
+        web.request.view_args = {"from": "first"}
+
+    @app.url_value_preprocessor
+    def second(endpoint: Any, values: Any) -> None:
+        web.note(endpoint, values)
+
+    web.every("/x", "/x/none")
+
+
+@same
+def test_setup_is_over_when_the_first_request_starts(web: Web) -> None:
+    app = web.app()
+
+    def started(sender: Any, **extra: Any) -> None:
+        web.attempt(app.add_url_rule, "/late", view_func=started)
+        raise ValueError
+
+    web.hear("request_started", started)
+    web.get("/none")
+    web.attempt(app.before_request, started)

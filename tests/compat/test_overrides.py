@@ -9,38 +9,39 @@ import pytest
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 
+from .by_asgi import everywhere
 from .harness import Web, same
 
-STEPS = (
-    "full_dispatch_request",
-    "preprocess_request",
-    "dispatch_request",
-    "make_response",
-    "finalize_request",
-    "process_response",
-    "handle_exception",
-    "handle_user_exception",
-    "handle_http_exception",
-    "raise_routing_exception",
-    "make_default_options_response",
-    "do_teardown_request",
-    "do_teardown_appcontext",
-    "log_exception",
-    "trap_http_exception",
-    "ensure_sync",
-    "inject_url_defaults",
-    "update_template_context",
-)
+#: Methods that an app may override, by what they are for.
+STEPS = {
+    "contexts": "request_context app_context",
+    "the request": "full_dispatch_request preprocess_request dispatch_request make_response"
+    " finalize_request process_response do_teardown_request do_teardown_appcontext",
+    "errors": "handle_exception handle_user_exception handle_http_exception log_exception"
+    " raise_routing_exception trap_http_exception should_ignore_error _find_error_handler",
+    "URLs and files": "make_default_options_response create_url_adapter inject_url_defaults url_for"
+    " handle_url_build_error redirect send_static_file get_send_file_max_age open_resource",
+    "templates": "update_template_context create_jinja_environment create_global_jinja_loader"
+    " select_jinja_autoescape iter_blueprints",
+    "the entrance": "wsgi_app ensure_sync",
+}
+#: How often these are called is the framework's affair.
+SELDOM = ("ensure_sync", "make_response", "create_url_adapter", "_find_error_handler")
 
 
 def busy(web: Web, cls: Any = None) -> Any:
     """An app in which every step has something to do."""
+    web.file("static/a.txt", "static")
+    web.file("templates/page.html", "{{ 1 }}{{ '<' }}")
     app = web.app(cls=cls, SECRET_KEY="k")
     app.add_url_rule("/", "index", lambda: web.url_for("index"))
-    app.add_url_rule("/page", "page", lambda: web.render_template_string("{{ 1 }}"))
+    app.add_url_rule("/page", "page", lambda: web.render_template("page.html"))
     app.add_url_rule("/fail", "fail", lambda: 1 / 0)
     app.add_url_rule("/key", "key", lambda: {}["key"])
     app.add_url_rule("/abort", "abort", lambda: web.abort(403))
+    app.add_url_rule("/away", "away", lambda: web.redirect(web.url_for("nowhere")))
+    app.add_url_rule("/read", "read", lambda: read(app))
+    app.url_build_error_handlers.append(lambda *args: "/built")
     app.errorhandler(KeyError)(lambda e: ("handled", 400))
     app.errorhandler(403)(lambda e: ("forbidden", 403))
     app.before_request(web.noting("before"))
@@ -50,43 +51,78 @@ def busy(web: Web, cls: Any = None) -> Any:
     return app
 
 
+def read(app: Any) -> bytes:
+    with app.open_resource("static/a.txt") as file:
+        return bytes(file.read())
+
+
 def ask(web: Web) -> None:
     web.every("/", "/page", "/fail", "/key", "/abort", "/none")
     web.open("/", method="OPTIONS")
     web.open("/", method="PUT")
 
 
-@pytest.mark.parametrize("name", STEPS)
-@same
-def test_a_step_of_a_subclass_is_called(web: Web, name: str) -> None:
-    def step(self: Any, *args: Any, **kwargs: Any) -> Any:
-        web.note(name, [type(a).__name__ for a in args if name != "ensure_sync"])
-        return getattr(web.Flask, name)(self, *args, **kwargs)
-
-    if name in ("ensure_sync", "make_response"):  # how often is the framework's affair
-        called = []
-        step = lambda self, *a, **k: called.append(1) or getattr(web.Flask, name)(self, *a, **k)  # type: ignore[assignment]  # noqa: E731
-    busy(web, type("App", (web.Flask,), {name: step}))
+def ask_all(web: Web) -> None:
     ask(web)
-    if name in ("ensure_sync", "make_response"):
-        web.note(bool(called))
+    web.every("/away", "/read", "/static/a.txt")
 
 
-@pytest.mark.parametrize("name", STEPS[:9])
-@same
-def test_a_step_is_set_on_the_app_by_an_extension(web: Web, name: str) -> None:
-    app = busy(web)
-    web.get("/")
-    original = getattr(app, name)
+def stepping(web: Web, name: str, original: Any, called: list[str]) -> Any:
+    """A step that notes that it was called, and what it was given."""
 
     def step(*args: Any, **kwargs: Any) -> Any:
-        web.note("extension", name)
+        called.append(name)
+        if name not in SELDOM:
+            web.note(name, [type(a).__name__ for a in args])
         return original(*args, **kwargs)
 
-    setattr(app, name, step)
-    ask(web)
-    delattr(app, name)
+    return step
+
+
+def subclass(web: Web, names: list[str], called: list[str]) -> Any:
+    # A lambda is bound to the app, whatever the step is.
+    steps = {name: stepping(web, name, getattr(web.Flask, name), called) for name in names}
+    bound = {n: lambda self, *a, _s=s, **k: _s(self, *a, **k) for n, s in steps.items()}
+    return type("Flask", (web.Flask,), bound)
+
+
+@pytest.mark.parametrize("kind", STEPS)
+@everywhere
+def test_steps_of_a_subclass_are_called(web: Web, kind: str) -> None:
+    called: list[str] = []
+    app = busy(web, subclass(web, STEPS[kind].split(), called))
+    ask_all(web)
+    web.note(sorted({*called}))
+    with app.test_request_context("/"):
+        web.note(web.request.path)
+
+
+@pytest.mark.parametrize("kind", STEPS)
+@everywhere
+def test_steps_are_set_on_the_app_by_an_extension(web: Web, kind: str) -> None:
+    called: list[str] = []
+    app = busy(web)
+    web.get("/")
+    for name in STEPS[kind].split():
+        setattr(app, name, stepping(web, name, getattr(app, name), called))
+    ask_all(web)
+    web.note(sorted({*called}))
+    for name in STEPS[kind].split():
+        delattr(app, name)
+    called.clear()
     web.every("/", "/fail")
+    web.note(called)
+
+
+@pytest.mark.slow
+@same
+def test_one_step_alone_is_called(web: Web) -> None:
+    for name in " ".join(STEPS.values()).split():
+        called: list[str] = []
+        busy(web, subclass(web, [name], called))
+        web.get("/fail")
+        web.open("/", method="OPTIONS")
+        web.note(name, sorted({*called}))
 
 
 @same
@@ -242,17 +278,135 @@ def test_wsgi_app_of_a_subclass(web: Web) -> None:
     web.every("/", "/fail")
 
 
-@same
-def test_contexts_of_ones_own(web: Web) -> None:
+@everywhere
+def test_an_app_is_called_in_its_own_way(web: Web) -> None:
+    class App(web.Flask):  # type: ignore[misc, name-defined]
+        def __call__(self, environ: Any, start_response: Any) -> Any:
+            web.note("called", environ["PATH_INFO"])
+            environ["HTTP_X_SEEN"] = "seen"
+            return super().__call__(environ, start_response)
+
+    app = busy(web, App)
+    app.add_url_rule("/seen", "seen", lambda: web.request.headers["X-Seen"])
+    web.every("/", "/fail", "/seen")
+    wrapped = app.wsgi_app
+    app.wsgi_app = lambda environ, start: web.note("wrapped") or wrapped(environ, start)
+    web.get("/seen")
+
+
+def own_contexts(web: Web) -> Any:
+    """An app class whose contexts tell what happens to them."""
+
+    class RequestContext(web.ctx.RequestContext):  # type: ignore[misc, name-defined]
+        def push(self) -> None:
+            web.note("push")
+            super().push()
+
+        def pop(self, *args: Any) -> None:
+            web.note("pop", [type(arg).__name__ for arg in args])
+            super().pop(*args)
+
+        def match_request(self) -> None:
+            web.note("match", self.request.path)
+            super().match_request()
+
+    class AppContext(web.ctx.AppContext):  # type: ignore[misc, name-defined]
+        def push(self) -> None:
+            web.note("push app")
+            super().push()
+
+        def pop(self, *args: Any) -> None:
+            web.note("pop app", [type(arg).__name__ for arg in args])
+            super().pop(*args)
+
     class App(web.Flask):  # type: ignore[misc, name-defined]
         def request_context(self, environ: Any) -> Any:
-            web.note("request_context", environ["PATH_INFO"])
-            return super().request_context(environ)
+            return RequestContext(self, environ)
+
+        def app_context(self) -> Any:
+            return AppContext(self)
+
+    return App
+
+
+@everywhere
+def test_contexts_of_ones_own(web: Web) -> None:
+    app = busy(web, own_contexts(web))
+    app.add_url_rule("/names", "names", lambda: f"{names()}")
+
+    def names() -> list[str]:
+        proxies = web.globals.request_ctx, web.globals.app_ctx
+        copied = web.globals.request_ctx.copy()
+        objects = [*(proxy._get_current_object() for proxy in proxies), copied]
+        return [type(ctx).__name__ for ctx in objects]
+
+    web.every("/names", "/fail", "/none")
+    app.testing = True
+    web.get("/fail")
+    with app.test_request_context("/made"):
+        web.note(web.request.path, web.globals.app_ctx.app is app)
+
+
+@same
+def test_contexts_of_ones_own_are_kept_by_the_client(web: Web) -> None:
+    app = busy(web, own_contexts(web))
+    app.add_url_rule("/g", "g", lambda: setattr(web.g, "x", 1) or "g")
+    with app.test_client() as client:
+        client.get("/g")
+        web.note(web.request.path, web.g.x)
+    web.note(web.has_app_context())
+    with app.app_context():
+        web.get("/")
+
+
+@everywhere
+def test_what_a_context_is_given_before_it_is_pushed(web: Web) -> None:
+    class Request(web.Request):  # type: ignore[misc, name-defined]
+        tenant: Any = None
+
+    class App(web.Flask):  # type: ignore[misc, name-defined]
+        def request_context(self, environ: Any) -> Any:
+            environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix("/tenant")
+            ctx = super().request_context(environ)
+            ctx.request = Request(environ)
+            ctx.request.tenant = "t"
+            return ctx
+
+        def app_context(self) -> Any:
+            ctx = super().app_context()
+            ctx.g.database = "db"
+            return ctx
 
     app = web.app(cls=App)
-    app.add_url_rule("/", "i", lambda: "i")
-    with app.test_request_context("/made"):
-        web.note(web.request.path)
+
+    @app.route("/<name>")
+    def view(name: str) -> str:
+        with app.app_context():
+            inner = web.g.database
+        return f"{name} {web.request.tenant} {web.request.endpoint} {web.g.database} {inner}"
+
+    web.every("/a", "/tenant/b", "/tenant/none/none")
+    with app.test_request_context("/tenant/a"):
+        web.note(web.g.database, web.request.view_args)
+
+
+@everywhere
+def test_a_context_that_matches_in_its_own_way(web: Web) -> None:
+    class Context(web.ctx.RequestContext):  # type: ignore[misc, name-defined]
+        def match_request(self) -> None:
+            rule = next(r for r in self.app.url_map.iter_rules() if r.endpoint == "view")
+            self.request.url_rule, self.request.view_args = rule, {"name": "own"}
+
+    class App(web.Flask):  # type: ignore[misc, name-defined]
+        def request_context(self, environ: Any) -> Any:
+            return Context(self, environ)
+
+    blueprint = web.Blueprint("b", "b")
+    blueprint.before_request(web.noting("of the blueprint"))
+    app = web.app(cls=App)
+    app.register_blueprint(blueprint)
+    app.add_url_rule("/view/<name>", "view", lambda name: f"{name} {web.request.endpoint}")
+    web.every("/none", "/view/x")
 
 
 @same
@@ -299,3 +453,144 @@ def test_errors_are_logged_in_ones_own_way(web: Web) -> None:
 
     busy(web, App)
     web.get("/fail")
+
+
+def own_response(web: Web, name: str) -> Any:
+    """A response class that overrides a step of sending, and looks at its request there."""
+    base = web.Response
+
+    def get_wsgi_headers(self: Any, environ: Any) -> Any:
+        headers = base.get_wsgi_headers(self, environ)
+        headers["X-Seen"] = f"{web.request.path} {web.g.get('seen')} {web.session.get('n')}"
+        return headers
+
+    def get_app_iter(self: Any, environ: Any) -> Any:
+        web.note("app iter", web.request.path)
+        pieces = base.get_app_iter(self, environ)
+        sized = "Content-Length" in self.headers or web.request.method == "HEAD"
+        return pieces if sized else [b"<", *pieces, b">"]
+
+    def get_wsgi_response(self: Any, environ: Any) -> Any:
+        body, _, headers = base.get_wsgi_response(self, environ)
+        return body, "299 UNKNOWN", [*headers, ("X-Seen", web.request.path)]
+
+    def __call__(self: Any, environ: Any, start_response: Any) -> Any:
+        web.note("call", web.request.path)
+        if "other" not in web.request.args:
+            return base.__call__(self, environ, start_response)
+        start_response("298 UNKNOWN", [("Content-Type", "text/plain"), ("Content-Length", "5")])
+        return [b"other"]
+
+    members = {name: locals()[name], "automatically_set_content_length": name != "get_app_iter"}
+    return type("Response", (base,), members)
+
+
+@pytest.mark.parametrize("where", ["of the app", "of a view"])
+@pytest.mark.parametrize(
+    "name", ["get_wsgi_headers", "get_app_iter", "get_wsgi_response", "__call__"]
+)
+@everywhere
+def test_a_response_class_of_ones_own_sees_its_request(web: Web, name: str, where: str) -> None:
+    cls = own_response(web, name)
+    of_app = where == "of the app"
+    app = web.app(cls=type("App", (web.Flask,), {"response_class": cls} if of_app else {}))
+    app.secret_key = "k"
+
+    def view(body: Any) -> Any:
+        web.g.seen, web.session["n"] = "seen", 1
+        return cls(body)
+
+    app.add_url_rule("/text", "text", lambda: view("text"))
+    app.add_url_rule("/stream", "stream", lambda: view(letter for letter in "ab"))
+    if of_app:  # what another class does is called before the end of its request
+        app.teardown_request(web.noting("the end"))
+    web.every("/text", "/stream", "/text?other", "/none")
+    web.open("/text", method="HEAD")
+
+
+@everywhere
+def test_class_attributes_name_the_classes_of_an_app(web: Web) -> None:
+    class Request(web.Request):  # type: ignore[misc, name-defined]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            web.note("a request", self.path)
+
+        def on_json_loading_failed(self, e: Any) -> Any:
+            return "no JSON"
+
+    class Response(web.Response):  # type: ignore[misc, name-defined]
+        default_mimetype = "text/plain"
+        default_status = 201
+
+    class Globals(web.ctx._AppCtxGlobals):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            web.note("a g")
+
+    class Sessions(web.sessions.SecureCookieSessionInterface):  # type: ignore[misc, name-defined]
+        def open_session(self, app: Any, request: Any) -> Any:
+            web.note("a session", request.path)
+            return super().open_session(app, request)
+
+    class Provider(web.json.provider.DefaultJSONProvider):  # type: ignore[misc, name-defined]
+        def dumps(self, obj: Any, **kwargs: Any) -> str:
+            return super().dumps({"own": obj}, **kwargs)
+
+    class OwnRule(Rule):
+        def __init__(self, string: str, **options: Any) -> None:
+            super().__init__(f"/own{string}", **options)
+
+    class OwnMap(Map):
+        default_converters = {**Map.default_converters, "own": Map.default_converters["int"]}  # noqa: RUF012
+
+    class Environment(web.templating.Environment):  # type: ignore[misc, name-defined]
+        def __init__(self, app: Any, **options: Any) -> None:
+            web.note("an environment", sorted(options))
+            super().__init__(app, **options)
+
+    class App(web.Flask):  # type: ignore[misc, name-defined]
+        request_class = Request
+        response_class = Response
+        app_ctx_globals_class = Globals
+        session_interface = Sessions()
+        json_provider_class = Provider
+        url_rule_class = OwnRule
+        url_map_class = OwnMap
+        jinja_environment = Environment
+        jinja_options = {"variable_start_string": "[[", "variable_end_string": "]]"}  # noqa: RUF012
+        default_config = {**web.Flask.default_config, "OWN": 1}  # noqa: RUF012
+        test_cli_runner_class = type(
+            "Runner", (web.testing.FlaskCliRunner,), {"invoke": lambda self, *args: args}
+        )
+
+    app = web.app(cls=App)
+    app.add_url_rule("/<own:x>", "x", lambda x: f"{x!r} {web.url_for('x', x=2)}")
+    app.add_url_rule("/t", "t", lambda: web.render_template_string("[[ 1 ]]{{ 2 }}"))
+    app.add_url_rule("/json", "json", lambda: [web.request.get_json()], methods=["POST"])
+    app.add_url_rule("/made", "made", lambda: web.make_response())
+    web.every("/own/1", "/1", "/own/t", "/own/made", "/own/x")
+    web.post("/own/json", data="{", content_type="application/json")
+    web.note(app.config["OWN"], app.test_cli_runner().invoke("command"))
+
+
+@everywhere
+def test_an_extension_replaces_parts_of_a_running_app(web: Web) -> None:
+    class Sessions(web.sessions.SecureCookieSessionInterface):  # type: ignore[misc, name-defined]
+        def open_session(self, app: Any, request: Any) -> Any:
+            web.note("a session", request.path)
+            return super().open_session(app, request)
+
+    def view() -> Any:
+        names = [type(web.request._get_current_object()), type(web.g._get_current_object())]
+        return [name.__name__ for name in names]
+
+    app = web.app(SECRET_KEY="k")
+    app.add_url_rule("/", "i", view)
+    app.add_url_rule("/abort", "abort", lambda: web.abort(1000))
+    web.every("/", "/abort")
+    app.session_interface = Sessions()
+    app.request_class = type("Request", (web.Request,), {})
+    app.response_class = type("Response", (web.Response,), {"default_mimetype": "text/plain"})
+    app.app_ctx_globals_class = type("Globals", (), {})
+    app.json.compact = False
+    app.aborter = lambda code: web.make_response(f"code {code}")
+    web.every("/", "/abort", "/none")

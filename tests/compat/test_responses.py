@@ -361,3 +361,37 @@ def test_line_breaks_never_get_into_headers(web: Web, bad: str) -> None:
         mimetype=lambda: web.Response("x", mimetype=bad),
         redirect=lambda: web.redirect(f"/{bad}"),
     )
+
+
+@same
+def test_a_response_that_becomes_one_of_the_apps_class_keeps_what_it_was(web: Web) -> None:
+    class Own(web.Response):  # type: ignore[misc, name-defined]
+        default_mimetype = "text/x-own"
+        default_status = 299
+
+    app = web.app()
+    app.response_class = Own
+    for name, make in {
+        "text": lambda: web.Response("text"),
+        "list": lambda: web.Response(["list"]),
+        "json": lambda: ["json"],
+        "made": lambda: web.make_response("made"),
+    }.items():
+        app.add_url_rule(f"/{name}", name, make)
+    web.every("/text", "/list", "/json", "/made")
+
+
+@same
+def test_locations_may_have_characters_of_every_language(web: Web) -> None:
+    app = web.app()
+    views = {
+        "redirect": lambda: web.redirect("/日本?q=é"),
+        "ok": lambda: ("text", {"Location": "http://日本.test/日"}),
+        "content": lambda: ("text", {"Content-Location": "/日本"}),
+        "empty": lambda: ("", 204, {"Location": "/日本"}),
+    }
+    for name, view in views.items():
+        app.add_url_rule(f"/{name}", name, view)
+    for name in views:
+        web.get(f"/{name}")
+        web.open(f"/{name}", method="HEAD")

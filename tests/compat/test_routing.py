@@ -103,6 +103,23 @@ def test_automatic_options_can_be_turned_off_or_taken_over(web: Web) -> None:
 
 
 @same
+def test_automatic_options_that_are_asked_for_want_the_method_too(web: Web) -> None:
+    app = web.app()
+    app.add_url_rule("/asked", "asked", lambda: "", provide_automatic_options=True)
+    both = {"methods": ["GET", "OPTIONS"], "provide_automatic_options": True}
+    app.add_url_rule("/both", "both", lambda: "", **both)
+
+    def required() -> str:
+        return "never for OPTIONS"
+
+    required.required_methods = ["OPTIONS"]  # type: ignore[attr-defined]
+    app.add_url_rule("/required", view_func=required)
+    for path in ("/asked", "/both", "/required"):
+        web.open(path, method="OPTIONS")
+        web.open(path, method="DELETE")
+
+
+@same
 def test_automatic_options_can_be_off_for_all(web: Web) -> None:
     app = web.app(PROVIDE_AUTOMATIC_OPTIONS=False)
     app.add_url_rule("/", "index", lambda: "index")
@@ -425,3 +442,23 @@ def test_duplicate_endpoints_are_refused_and_equal_ones_not(web: Web) -> None:
     web.attempt(app.add_url_rule, "/<unknown:x>", "f", view)
     web.attempt(app.get, "/g", methods=["POST"])
     web.every("/a", "/b", "/c", "/e")
+
+
+@same
+def test_without_a_server_name_nothing_else_is_looked_at_outside_of_a_request(web: Web) -> None:
+    app = web.app()
+    app.url_defaults(web.noting("never asked"))
+    with app.app_context():
+        web.attempt(web.url_for, "static", filename="x")
+        web.attempt(web.url_for, "static", filename="x", _scheme="https", _external=False)
+
+
+@same
+def test_a_variable_that_a_rule_has_twice_is_refused_in_the_same_way(web: Web) -> None:
+    app = web.app(subdomain_matching=True, SERVER_NAME="example.test")
+    outer = web.Blueprint("outer", "app", subdomain="<sub>")
+    inner = web.Blueprint("inner", "app", subdomain="<sub>")
+    inner.add_url_rule("/", "i", lambda: "text")
+    outer.register_blueprint(inner)
+    web.attempt(app.register_blueprint, outer)
+    web.attempt(app.add_url_rule, "/<a>/<a>", "twice", lambda a: a)

@@ -287,3 +287,26 @@ def test_reading_in_any_way_varies_by_the_cookie(web: Web) -> None:
     for name, way in ways.items():
         app.add_url_rule(f"/way/{name}", f"way {name}", lambda way=way: str(way(web.session))[:20])
     web.every(*(f"/way/{name}" for name in ways))
+
+
+@same
+def test_a_session_store_is_asked_before_anything_of_the_request_runs(web: Web) -> None:
+    class Store(web.sessions.SecureCookieSessionInterface):  # type: ignore[misc, name-defined]
+        def open_session(self, app: Any, request: Any) -> Any:
+            web.note("open", request.path)
+            return super().open_session(app, request)
+
+        def save_session(self, app: Any, session: Any, response: Any) -> None:
+            web.note("save", response.status)
+
+    app = web.app(SECRET_KEY="key")
+    app.session_interface = Store()
+    app.url_value_preprocessor(web.noting("preprocess"))
+
+    def receiver(sender: Any, **extra: Any) -> None:
+        web.note("started")
+        if "fail" in web.request.args:
+            raise ValueError
+
+    web.hear("request_started", receiver)
+    web.every("/", "/?fail")

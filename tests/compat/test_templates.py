@@ -202,3 +202,16 @@ def test_a_template_that_fails_is_an_error_of_the_server(web: Web) -> None:
     app.errorhandler(TemplateNotFound)(lambda e: (f"no template {e.name}", 404))
     app.add_url_rule("/gone", "gone", lambda: web.render_template("gone.html"))
     web.every("/p.html", "/s.html", "/gone")
+
+
+@same
+def test_in_a_blueprint_the_own_names_of_templates_win_over_the_apps_processors(web: Web) -> None:
+    app = web.app(SECRET_KEY="key")
+    names = "{{ request }}|{{ session.x }}|{{ who }}"
+    bp = web.Blueprint("bp", "app")
+    for owner, path in ((app, "/app"), (bp, "/bp")):
+        owner.add_url_rule(path, path[1:], lambda: web.render_template_string(names))
+    app.context_processor(lambda: {"request": 1, "session": {"x": 2}, "who": "app"})
+    bp.context_processor(lambda: {"who": "bp"})
+    app.register_blueprint(bp)
+    web.every("/app", "/bp")

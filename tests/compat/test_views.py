@@ -149,3 +149,20 @@ def test_a_method_view_on_a_blueprint_with_hooks(web: Web) -> None:
     bp.before_request(web.noting("before"))
     app.register_blueprint(bp)
     web.get("/bp/page")
+
+
+@same
+def test_a_method_view_whose_methods_leave_out_an_async_one(web: Web) -> None:
+    class Page(web.views.MethodView):  # type: ignore[misc, name-defined]
+        methods = ("GET",)
+
+        async def head(self) -> Any:
+            return "", 202
+
+        def get(self) -> str:
+            return "get"
+
+    app = web.app()
+    app.add_url_rule("/", view_func=Page.as_view("page"))
+    web.open("/", method="HEAD")
+    web.get("/")
