@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("fast", max_examples=25)
 pytest.register_assert_rewrite("cases", "asgi_validator")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr:  # CI's run has none
+        settings.load_profile("fast")
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from weakref import ref
 import pytest
 from cases.entrances import Asgi, Ask, Wsgi
 
-from vial import Vial, g, request, session
+from vial import Vial, copy_current_request_context, g, request, session
 from vial.concurrency import WorkerPool, background_loop, blocking, run_in_pool, run_on_loop
 from vial.globals import _cv
 
@@ -395,3 +395,129 @@ def test_a_sync_view_waits_for_the_loop_of_the_process_not_of_the_server() -> No
     app.get("/")(lambda: app.ensure_sync(work)())
     assert Asgi().ask(app).text == "vial-loop"
     assert Wsgi().ask(app).text == "vial-loop"
+
+
+@pytest.mark.parametrize("entrance", [Wsgi(), Asgi()], ids=["wsgi", "asgi"])
+def test_a_task_with_a_copied_request_awaits_its_teardown_functions(entrance: Any) -> None:
+    app = Vial("copied", static_folder=None)
+    app.testing = True
+    loops: list[Any] = []
+
+    @app.teardown_request
+    async def end(error: BaseException | None) -> None:
+        await asyncio.sleep(0)
+        loops.append((asyncio.get_running_loop(), type(error)))
+
+    @app.get("/copied")
+    async def view() -> str:
+        @copy_current_request_context
+        async def work(number: int) -> str:
+            await asyncio.sleep(0)
+            return f"{1 // number} {request.path}"
+
+        loops.append((asyncio.get_running_loop(), "view"))
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.create_task(work(0))
+        return await asyncio.create_task(work(1))
+
+    assert entrance.ask(app, "/copied").text == "1 /copied"
+    assert len({loop for loop, _ in loops}) == 1
+    assert [what for _, what in loops] == ["view", ZeroDivisionError, type(None), type(None)]
+
+
+# -- limits ------------------------------------------------------------------------------------
+
+
+def test_threads_without_work_end_and_new_ones_are_started() -> None:
+    async def main() -> None:
+        pool = WorkerPool(size=4, idle=0.01)
+        for _ in range(3):
+            gate = threading.Event()
+            held = [pool.submit(copy_context(), gate.wait, 10) for _ in range(4)]
+            assert pool.stats().threads == 4
+            gate.set()
+            assert await asyncio.gather(*held) == [True] * 4
+            assert until(lambda: pool.stats().threads == 0, 10)
+            assert pool.stats()[:3] == (0, 0, 0)
+
+    asyncio.run(main())
+
+
+def test_a_pool_that_was_busy_knows_which_threads_are_idle() -> None:
+    async def work() -> None:
+        pool = WorkerPool(size=4, idle=0.2)
+        for _ in range(300):
+            jobs = [pool.submit(copy_context(), time.sleep, 0) for _ in range(3)]
+            await asyncio.wait(jobs)
+        assert until(lambda: pool.stats().idle == pool.stats().threads), pool.stats()
+        assert until(lambda: pool.stats()[:2] == (0, 0), 20), pool.stats()
+        async with asyncio.timeout(20):
+            await pool.submit(copy_context(), time.sleep, 0)
+
+    asyncio.run(work())
+
+
+def test_a_pool_tells_how_long_work_waited(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        pool = WorkerPool(size=1)
+        gate = threading.Event()
+        first = pool.submit(copy_context(), gate.wait, 10)
+        second = pool.submit(copy_context(), int)
+        assert until(lambda: pool.stats().waiting == 1, 10)
+        began = time.monotonic()
+        time.sleep(0.01)
+        gate.set()
+        await asyncio.gather(first, second)
+        assert 0.01 <= pool.stats().waited <= time.monotonic() - began + 10
+
+    asyncio.run(main())
+
+
+def test_a_long_wait_is_logged_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vial.concurrency.LONG_WAIT", -1)
+
+    async def main() -> None:
+        pool = WorkerPool(size=3)
+        for _ in range(5):
+            await pool.submit(copy_context(), int)
+
+    asyncio.run(main())
+    (record,) = caplog.records
+    assert "waited 0.0 s for one of 3 worker threads" in record.getMessage()
+    assert "WORKER_THREADS" in record.getMessage()
+
+
+def test_requests_above_the_queue_are_503_and_those_in_it_are_answered(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = WorkerPool(size=1)
+    monkeypatch.setattr("vial.concurrency._pool", pool)
+    app = Vial("busy", static_folder=None)
+    app.config.update(WORKER_THREADS=2, WORKER_QUEUE=3)
+    gate = threading.Event()
+
+    @app.get("/")
+    def view() -> str:
+        gate.wait(10)
+        return "page"
+
+    @app.get("/first")
+    async def first() -> str:
+        return "first"
+
+    async def main() -> None:
+        assert (await Asgi().ask_here(app, Ask("/first"))).text == "first"
+        assert (pool.size, pool.queue) == (2, 3)
+        asked = [asyncio.ensure_future(Asgi().ask_here(app, Ask())) for _ in range(5)]
+        while pool.stats().waiting < 3:
+            await asyncio.sleep(0.001)
+        refused = await Asgi().ask_here(app, Ask())
+        assert (refused.status, refused["retry-after"], refused.text) == (503, "1", "Busy\n")
+        assert (await Asgi().ask_here(app, Ask("/first"))).text == "first"
+        gate.set()
+        assert [answer.text for answer in await asyncio.gather(*asked)] == ["page"] * 5
+
+    asyncio.run(main())
+    assert "3 requests wait for 2 worker threads: more are refused" in caplog.text

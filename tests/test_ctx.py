@@ -120,9 +120,9 @@ def test_a_context_is_left_in_the_order_it_was_entered(app: Vial) -> None:
 
 
 def test_leaving_a_context_that_was_never_entered_is_told(app: Vial) -> None:
-    with pytest.raises(AssertionError, match="Popped wrong context"):
+    with pytest.raises(LookupError, match="Popped wrong context"):
         app.app_context().pop()
-    with pytest.raises(AssertionError, match="Popped wrong context"):
+    with pytest.raises(LookupError, match="Popped wrong context"):
         app.test_request_context().pop()
 
 
@@ -242,6 +242,6 @@ def test_messages_stay_the_same_for_the_rest_of_the_request(app: Vial) -> None:
 
 def test_contexts_and_g_name_their_app(app: Vial) -> None:
     with app.test_request_context("/1"):
-        assert repr(_cv.get()) == "<RequestContext '/1' [GET] of ctx>"
+        assert repr(_cv.get()) == "<RequestContext 'http://localhost/1' [GET] of ctx>"
         assert repr(g) == "<vial.g of 'ctx'>"
     assert type(app.app_context()) is AppContext

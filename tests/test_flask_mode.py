@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -80,6 +81,7 @@ def test_a_star_import_brings_flask(runs: Runs) -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_flask_does_not_have_is_missing(runs: Runs) -> None:
     error = runs(INSTALL + "import flask.no_such_module", fails=True)
     assert "ModuleNotFoundError: No module named 'flask.no_such_module'" in error
@@ -87,6 +89,7 @@ def test_what_flask_does_not_have_is_missing(runs: Runs) -> None:
     assert "ImportError: cannot import name 'no_such_name' from 'flask'" in error
 
 
+@pytest.mark.slow
 def test_a_real_flask_that_is_in_use_is_not_replaced(runs: Runs) -> None:
     error = runs("import flask\n" + INSTALL, fails=True)
     assert "RuntimeError: 'flask' was imported already, from " in error
@@ -275,3 +278,12 @@ def test_the_distribution_stands_in_for_flask_and_flask_socketio(
     subprocess.run(
         [sys.executable, "-W", "error", tmp_path / "program.py"], env=environment, check=True
     )
+
+
+def test_the_documentation_names_the_extensions_and_applications_that_are_tested() -> None:
+    root = Path(__file__).parents[1]
+    tested = (root / "tests/ecosystem/requirements.txt").read_text().partition("# what")[0]
+    named = (root / "docs/flask.md").read_text().partition("## Extensions")[2].lower()
+    names = re.findall(r"^([\w-]+)", tested, re.MULTILINE)
+    assert len(names) >= 30
+    assert [name for name in names if name.lower() not in named] == []

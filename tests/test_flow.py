@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
 import pytest
+from cases.entrances import Asgi
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.test import EnvironBuilder
 
@@ -17,7 +19,7 @@ from vial import Vial, abort, g, request, session, signals
 from vial.ctx import RequestContext
 from vial.globals import _cv
 
-LAZY = ("request", "session", "_session", "g", "url_adapter", "environ_base", "_tokens")
+LAZY = ("request", "_session", "g", "url_adapter", "environ_base", "_tokens")
 
 
 class ByMethods(Vial):
@@ -59,7 +61,7 @@ def built(ctx: Any) -> set[str]:
         (lambda: None, set()),
         (lambda: g.get("x"), {"g"}),
         (lambda: request.path, {"request"}),
-        (lambda: session.get("x"), {"request", "session", "_session"}),
+        (lambda: session.get("x"), {"request", "_session"}),
     ],
     ids=["nothing", "g", "request", "session"],
 )
@@ -474,3 +476,39 @@ def test_a_context_is_of_one_request_only(app: Vial) -> None:
     assert contexts[0] is not contexts[1]
     assert all(isinstance(ctx, RequestContext) for ctx in contexts)
     assert _cv.get(None) is None
+
+
+@pytest.mark.parametrize("name", ["handle_exception", "handle_user_exception"])
+def test_a_replaced_handling_of_errors_leaves_async_views_on_the_loop(
+    name: str, app: Vial, log: Any
+) -> None:
+    handled: list[Any] = []
+    original = getattr(app, name)
+
+    def own(e: Exception) -> Any:
+        handled.append(
+            (type(e).__name__, threading.current_thread() is loop_thread, sys.exc_info()[1] is e)
+        )
+        return original(e)
+
+    setattr(app, name, own)
+    loop_thread = threading.current_thread()
+
+    @app.route("/<kind>")
+    async def view(kind: str) -> str:
+        await asyncio.sleep(0)
+        if kind == "fine":
+            return f"{threading.current_thread() is loop_thread}"
+        raise KeyError(kind) if kind == "key" else ZeroDivisionError
+
+    @app.errorhandler(KeyError)
+    async def key(e: KeyError) -> Any:
+        return f"no key {e}", 404
+
+    assert Asgi().ask(app, "/fine").text == f"{not isinstance(app, ByMethods)}"
+    answer = Asgi().ask(app, "/key")
+    assert (answer.status, answer.text) == (404, "no key 'key'")
+    assert Asgi().ask(app, "/zero").status == 500
+    expected = {"handle_exception": 1, "handle_user_exception": 2}[name]
+    assert handled[-1] == ("ZeroDivisionError", False, True) and len(handled) == expected
+    assert "Exception on /zero [GET]" in log()

@@ -64,6 +64,7 @@ STAYS = [
     "evil.com@good",
     "good.evil.com",
     "/ünïcode",
+    "/x?q=a b/ //c",
     "http://localhost/x?y#z",
     "http://localhost",
 ]

@@ -75,7 +75,7 @@ def test_methods_given_to_a_route_of_one(app: Vial, method: str) -> None:
         ("a", ValueError, ["must start with a slash"]),
         ("", ValueError, ["must start with a slash"]),
         ("/<int:n", ValueError, ["malformed", "<converter:name>"]),
-        ("/<a>/<a>", ValueError, ["used twice", "each name once"]),
+        ("/<a>/<a>", SyntaxError, ["used twice", "each name once"]),
         ("/<nope:n>", LookupError, ["'nope'", "int", "uuid", "url_map.converters"]),
     ],
 )

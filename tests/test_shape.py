@@ -18,6 +18,7 @@ import shape
 from shape import Module
 
 import vial
+from vial.sessions import SecureCookieSessionInterface
 
 # One row per layer, lowest first. A module imports from its own row or a lower one.
 LAYERS = [
@@ -25,9 +26,10 @@ LAYERS = [
     "routing",
     "wrappers ctx globals flow driver teardown concurrency json",
     "gateways",
-    "sansio app blueprints plans responses sessions templating rendering streaming"
-    " views helpers websocket debughelpers",
-    "testing cli server flask_mode __main__ socketio forms login sqlalchemy bootstrap script",
+    "sansio compiled served life app blueprints plans responses sessions templating rendering"
+    " streaming events event_bodies views helpers websockets debughelpers",
+    "testing testing_websockets cli server flask_mode __main__ socketio forms login sqlalchemy"
+    " bootstrap script",
 ]
 BATTERIES = {"socketio", "forms", "login", "sqlalchemy", "bootstrap", "script"}
 
@@ -37,18 +39,26 @@ LATE_IMPORTS: dict[str, set[str]] = {
     "vial.app": {
         "vial.concurrency",
         "vial.debughelpers",
-        "vial.gateways.asgi",
         "vial.server",
         "vial.templating",
         "vial.testing",
     },
+    "vial.bodies": {"vial.concurrency"},
     "vial.cli.commands": {"code", "readline", "rlcompleter", "vial.server"},
     "vial.cli.environment": {"dotenv"},
+    "vial.cli.serve": {"vial.server.production"},
+    "vial.compiled": {"vial.concurrency"},
+    "vial.events": {"vial.event_bodies"},
     "vial.flask_mode": {"importlib.metadata"},
-    "vial.plans": {"vial.concurrency"},
+    "vial.plans": {"vial.concurrency", "vial.gateways.threads"},
     "vial.sansio.app": {"vial.templating"},
     "vial.sansio.scaffold": {"jinja2", "vial.cli"},
+    "vial.served": {"vial.gateways.asgi", "vial.gateways.rsgi", "vial.life"},
+    "vial.socketio.options": {"vial.socketio.packed"},
+    "vial.socketio.bus": {"redis", "redis.backoff", "redis.retry"},
+    "vial.streaming": {"vial.concurrency"},
     "vial.templating": {"vial.debughelpers"},
+    "vial.testing": {"vial.testing_websockets"},
     "vial.wrappers": {"vial.concurrency", "vial.debughelpers"},
 }
 
@@ -70,6 +80,7 @@ LINE_LIMITS = {"vial.flow": 200, "vial.gateways": 150}  # of a file, or of each 
 MODULE_LINES = 500
 FUNCTION_LINES = 40
 HELLO_CALLS = 20
+EXTENDED_CALLS = 30  # with hooks of all kinds; without the hooks themselves
 
 FIRST_LINE = "from vial import Vial, request, session, url_for, render_template"
 NOT_LOADED = {"jinja2", "click", "granian", "sqlalchemy", "asyncio", "socketio", "watchfiles"}
@@ -131,6 +142,7 @@ def test_nothing_is_inspected_or_compiled_on_the_request_path() -> None:
     assert found == []
 
 
+@pytest.mark.slow
 def test_no_two_functions_differ_only_by_await() -> None:
     assert shape.twins(MODULES.values()) == []
 
@@ -164,6 +176,64 @@ def test_hello_takes_at_most_twenty_python_calls() -> None:
     calls = called(lambda: ask(app))
     assert "hello" in calls
     assert len(calls) <= HELLO_CALLS, calls
+
+
+class Extension:
+    """Uses what Flask offers to extensions, and overrides no step of a request."""
+
+    class Sessions(SecureCookieSessionInterface):
+        def get_cookie_name(self, app: Any) -> str:
+            return "own"
+
+    def __init__(self, app: Any) -> None:
+        app.extensions["extension"] = app.extension = self
+        app.session_interface = self.Sessions()
+        app.config.setdefault("EXTENSION", 1)
+        app.before_request(self.see_request)
+        app.after_request(self.see_response)
+        app.teardown_request(self.see_end)
+        app.teardown_appcontext(self.see_end)
+        app.context_processor(dict)
+        app.shell_context_processor(dict)
+        app.errorhandler(404)(self.see_end)
+        app.url_value_preprocessor(self.see_url)
+        app.url_defaults(self.see_url)
+        app.url_build_error_handlers.append(self.see_url)
+        app.jinja_env.globals["extension"] = self
+        app.cli.command("extension")(self.see_request)
+        # Not steps, or not other ones than before.
+        app.log_exception = self.see_end
+        app.json.sort_keys = False
+        app.dispatch_request = app.dispatch_request
+
+    def see_request(self) -> None:
+        pass
+
+    def see_response(self, response: Any) -> Any:
+        return response
+
+    def see_end(self, error: Any) -> None:
+        pass
+
+    def see_url(self, *args: Any) -> None:
+        pass
+
+
+def test_an_extension_leaves_an_app_on_the_fast_path() -> None:
+    app = vial.Vial(__name__, static_folder=None)
+    app.get("/")(view)
+    Extension(app)
+    for _ in range(3):
+        assert ask(app) == b"Hello"
+    calls = called(lambda: ask(app))
+    own = [name for name in calls if name.startswith("see_")]
+    assert own == ["see_url", "see_request", "see_response", "see_end", "see_end"]
+    assert not any(plan.compatible for plan in app._plans.values())
+    assert len(calls) - len(own) <= EXTENDED_CALLS, calls
+
+
+def view() -> str:
+    return "Hello"
 
 
 def ask(app: Any) -> bytes:
@@ -217,7 +287,15 @@ FLASK = public_names(flask)
 FLASK["Vial"] = FLASK.pop("Flask")
 
 # What Vial has besides. A name is added here on purpose, never by accident.
-OWN = {"Markup", "UnsafeRedirect", "escape", "install_as_flask"}
+OWN = {
+    "EventStream",
+    "Markup",
+    "ServerSentEvent",
+    "UnsafeRedirect",
+    "escape",
+    "install_as_flask",
+    "websocket",
+}
 
 
 def test_the_public_list_is_flasks_and_these_few() -> None:

@@ -77,7 +77,7 @@ def test_teardown_runs_once_when_the_client_leaves(app: Vial, ended: list[str]) 
     answer.close()
     answer.close()
     assert closed == ["/"]
-    assert ended == ["request NoneType", "app NoneType"]
+    assert ended == ["request GeneratorExit", "app GeneratorExit"]
 
 
 def test_teardown_runs_with_the_error_of_the_stream(app: Vial, ended: list[str]) -> None:
@@ -95,7 +95,7 @@ def test_teardown_runs_with_the_error_of_the_stream(app: Vial, ended: list[str])
 
 def test_teardown_runs_when_the_stream_was_never_started(app: Vial, ended: list[str]) -> None:
     stream(app, lambda: iter("ab"))
-    ask(app).close()
+    app.test_client().head("/", buffered=False).close()
     assert ended == ["request NoneType", "app NoneType"]
 
 

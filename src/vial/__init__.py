@@ -12,8 +12,9 @@ from .ctx import (
     has_app_context,
     has_request_context,
 )
+from .events import EventStream, ServerSentEvent
 from .flask_mode import install_as_flask
-from .globals import current_app, g, request, session
+from .globals import current_app, g, request, session, websocket
 from .helpers import (
     UnsafeRedirect,
     abort,
@@ -53,9 +54,11 @@ __version__ = "0.1.0"
 __all__ = [
     "Blueprint",
     "Config",
+    "EventStream",
     "Markup",
     "Request",
     "Response",
+    "ServerSentEvent",
     "UnsafeRedirect",
     "Vial",
     "abort",
@@ -94,4 +97,5 @@ __all__ = [
     "stream_with_context",
     "template_rendered",
     "url_for",
+    "websocket",
 ]

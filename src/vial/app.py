@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from datetime import timedelta
-from functools import partial, update_wrapper
+from functools import update_wrapper
 from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from werkzeug.datastructures import ImmutableDict
@@ -15,20 +14,17 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, RequestRedirect
 from werkzeug.sansio.utils import get_host
 
-from . import defaults, flow, helpers
+from . import defaults, flow, helpers, plans
 from .callables import is_async
 from .ctx import AppContext, RequestContext
 from .driver import drive
-from .gateways import wsgi
 from .globals import _current_request_ctx, g
-from .plans import STEPS, make_plan
 from .responses import to_response
-from .routing import Builder, Matcher
-from .sansio.app import App
 from .sansio.scaffold import _sentinel
+from .served import Served
 from .signals import appcontext_tearing_down, request_started, request_tearing_down
 from .teardown import tear_down
-from .watched import WatchedDict, WatchedList
+from .websockets import WebSocket
 from .wrappers import Request, Response
 
 if TYPE_CHECKING:
@@ -41,7 +37,7 @@ if TYPE_CHECKING:
 _KNOWN_HOSTS = 1000
 
 
-class Vial(App):
+class Vial(Served):
     """A web application, with Flask's API.
 
     ``import_name`` is usually ``__name__``: templates and static files are found beside that
@@ -51,56 +47,11 @@ class Vial(App):
     default_config: ClassVar[Any] = ImmutableDict(defaults.VIAL)
     request_class: type[Request] = Request
     response_class: type[Response] = Response
+    #: What :data:`vial.websocket` is.
+    websocket_class: type[WebSocket] = WebSocket
 
-    _matcher: Matcher | None = None
-    _builder: Builder | None = None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        old = vars(self).get(name)
-        watched = isinstance(old, (WatchedDict, WatchedList))
-        if watched and type(value) is not type(old):  # a registry is replaced by a plain one
-            value = old.like(value)  # type: ignore[union-attr]
-        super().__setattr__(name, value)
-        if watched or name in STEPS or name in ("session_interface", "create_url_adapter"):
-            self._thaw()
-
-    # -- compiling ---------------------------------------------------------------------------
-
-    def _thaw(self) -> None:
-        self._plans.clear()
-        self._matcher = self._builder = None
-
-    def _make_plan(self, endpoint: str | None) -> flow.Plan:
-        plan = self._plans[endpoint] = make_plan(self, endpoint, Vial)
-        return plan
-
-    def _options_plan(self, plan: flow.Plan) -> flow.Plan:
-        def view(**view_args: Any) -> Response:
-            return self.make_default_options_response()
-
-        on_loop = plan.on_loop and replace(plan.on_loop, view=plan.on_loop.lane(view))
-        return replace(plan, view=view, on_loop=on_loop)
-
-    def _start(self) -> None:
-        """Refuse further setup from the first request on; its plans are the last to call this."""
-        if not self._got_first_request:
-            self._got_first_request = True
-            self._plans.clear()
-
-    def _trusts_host(self) -> bool:
-        own_adapter = (
-            "create_url_adapter" in vars(self)
-            or type(self).create_url_adapter is not Vial.create_url_adapter
-        )
-        return not (self.subdomain_matching or own_adapter)
-
-    def _make_matcher(self) -> Matcher:
-        matcher = self._matcher = Matcher(self.url_map, self._trusts_host())
-        return matcher
-
-    def _make_builder(self) -> Builder:
-        builder = self._builder = Builder(self.url_map, self._trusts_host())
-        return builder
+    def _has_own(self, *names: str) -> bool:
+        return any(plans.has_own(self, name, Vial) for name in names)
 
     def _check_host(self, ctx: RequestContext) -> None:
         """Answer 400 to a Host header that is not a host (``VALIDATE_HOST``)."""
@@ -114,30 +65,7 @@ class Vial(App):
         if len(self._known_hosts) < _KNOWN_HOSTS:
             self._known_hosts.add(host)
 
-    # -- entrances ---------------------------------------------------------------------------
-
-    def __call__(self, scope: Any, receive: Any = None, send: Any = None) -> Any:
-        """Be a WSGI application (2 arguments), ASGI 3 (3), or ASGI 2 (1)."""
-        if send is not None:
-            return self.asgi_app(scope, receive, send)
-        if receive is not None:
-            return self.wsgi_app(scope, receive)
-        return partial(self.asgi_app, scope)
-
-    #: The WSGI entrance. Wrap it for middleware: ``app.wsgi_app = Middleware(app.wsgi_app)``.
-    wsgi_app = wsgi.handle
-
-    def _own_wsgi_app(self) -> Any:
-        """The WSGI entrance, where middleware was put around it: it then works on every gateway."""
-        if "wsgi_app" in vars(self) or type(self).wsgi_app is not Vial.wsgi_app:
-            return self.wsgi_app
-        return None
-
-    def asgi_app(self, scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
-        """The ASGI entrance. Wrap it for middleware as :attr:`wsgi_app`."""
-        from .gateways import asgi
-
-        return asgi.handle(self, scope, receive, send)
+    # -- serving -----------------------------------------------------------------------------
 
     def run(
         self,
@@ -213,8 +141,7 @@ class Vial(App):
         ctx = self._ctx()
         self._start()
         try:
-            if request_started.receivers:
-                request_started.send(self, _async_wrapper=self.ensure_sync)
+            self._begin(ctx)
             rv = self.preprocess_request()
             if rv is None:
                 rv = self.dispatch_request()
@@ -223,13 +150,28 @@ class Vial(App):
         ctx.view_args = ctx.request.view_args
         return self.finalize_request(rv)
 
+    def _begin(self, ctx: RequestContext) -> None:
+        self._start()
+        if ctx.plan.builds:
+            self._build(ctx)
+        if request_started.receivers:
+            request_started.send(self, _async_wrapper=self.ensure_sync)
+
+    def _build(self, ctx: RequestContext) -> None:
+        """Make what classes of the application's own want to see of every request."""
+        for name in ctx.plan.builds:
+            getattr(ctx, name)
+
     def preprocess_request(self) -> Any:
         """Run URL value preprocessors and before functions; a value answers the request."""
-        return drive(flow.preprocess(self._ctx()))
+        ctx = self._ctx()
+        self._build(ctx)
+        return drive(flow.preprocess(ctx))
 
     def dispatch_request(self) -> Any:
         """Call the view of the current request and return what it returns."""
         ctx = self._ctx()
+        ctx._follow_request()
         if ctx.routing_exception is not None:
             self.raise_routing_exception(ctx.request)
         return ctx.plan.view(**ctx.view_args)  # type: ignore[arg-type]
@@ -256,9 +198,12 @@ class Vial(App):
     def handle_user_exception(self, e: Exception) -> Any:
         """What the handlers make of an exception; raised again where there is none for it."""
         rv = drive(flow.user_exception(self._ctx(), e))
-        if rv is flow.UNHANDLED:
+        if rv is not flow.UNHANDLED:
+            return rv
+        try:
             raise e
-        return rv
+        finally:
+            del e  # its traceback has this frame: leave the collector nothing
 
     def handle_exception(self, e: Exception) -> Response:
         """Answer 500 to an exception that nothing handled, or raise it
@@ -282,6 +227,26 @@ class Vial(App):
         """Run the teardown functions of the current app context."""
         functions = tuple(map(self.ensure_sync, reversed(self.teardown_appcontext_funcs)))
         drive(tear_down(self, functions, appcontext_tearing_down, _error(exc)))
+
+    async def _own_user_exception(self, ctx: RequestContext, e: Exception) -> Any:
+        return await self._by_method(ctx, self.handle_user_exception, e)
+
+    async def _own_unhandled(self, ctx: RequestContext, e: Exception) -> Response:
+        return await self._by_method(ctx, self.handle_exception, e)  # type: ignore[no-any-return]
+
+    async def _by_method(
+        self, ctx: RequestContext, method: Callable[[Exception], Any], e: Exception
+    ) -> Any:
+        """Let a method of the application's own handle an error: on a loop, in the worker pool,
+        where it may call the methods of the class."""
+        plan = ctx.plan
+        if not plan.is_async:
+            return method(e)
+        ctx.plan = self._plan_of(ctx.url_rule, ctx.environ["REQUEST_METHOD"])
+        try:
+            return await plan.lane(method)(e)
+        finally:
+            ctx.plan = plan
 
     def _ctx(self) -> RequestContext:
         return _current_request_ctx()

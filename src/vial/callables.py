@@ -1,15 +1,33 @@
-"""What kind of function somebody handed us; asked at setup, never while a request is handled."""
+"""What kind of function somebody handed us; asked at setup, not by Vial in a request."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import lru_cache
+from types import FunctionType, MethodType
 from typing import Any
 
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling it gives a coroutine: ``async def``, a partial of one, or an object whose
     ``__call__`` is one."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - the method is what is asked for
-    )
+    if inspect.iscoroutinefunction(function):
+        return True
+    # Extensions ask ``app.ensure_sync()`` in each request; the ``__call__`` of these says nothing.
+    if isinstance(function, (FunctionType, MethodType)):
+        return False
+    method = getattr(function, "__call__", None)  # noqa: B004 - the method is what is asked for
+    return inspect.iscoroutinefunction(method)
+
+
+@lru_cache(100)
+def takes(function: Callable[..., Any], count: int) -> bool:
+    """Whether it can be called with that many arguments; in doubt it can."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # one without a signature
+        pass
+    return True

@@ -9,22 +9,51 @@ Both carry the caller's :mod:`contextvars` along.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Generator
 from contextlib import suppress
 from contextvars import Context, copy_context
+from functools import partial
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 T = TypeVar("T")
 _MISSING: Any = object()
 
-#: Threads that one pool may grow to. Views that wait on a database or the network want more
-#: threads than there are cores; the figure is the one Starlette and FastAPI users are used to.
+#: Threads that one pool may grow to (config ``WORKER_THREADS``). Views that wait on a database or
+#: the network want more threads than there are cores; the figure is the one Starlette and FastAPI
+#: users are used to.
 DEFAULT_POOL_SIZE = 40
+#: Requests that may wait for a thread (config ``WORKER_QUEUE``); more are answered 503.
+DEFAULT_QUEUE = 1000
+#: Seconds after which a thread that had nothing to do ends.
+IDLE = 30.0
+#: Seconds in the queue that are worth a line in the log, and between two such lines.
+LONG_WAIT, QUIET = 1.0, 60.0
+
+log = logging.getLogger("vial.workers")
+
+
+class PoolSaturated(RuntimeError):
+    """More work waits for a worker thread than may."""
+
+
+class PoolStats(NamedTuple):
+    """What a worker pool does now."""
+
+    threads: int
+    #: Threads without work.
+    idle: int
+    #: Jobs that wait for a thread.
+    waiting: int
+    #: Seconds that the job begun last had waited.
+    waited: float
 
 
 class _Job(NamedTuple):
@@ -33,6 +62,7 @@ class _Job(NamedTuple):
     context: Context
     future: asyncio.Future[Any]
     outbox: _Outbox
+    since: float
 
 
 class _Outbox:
@@ -74,18 +104,28 @@ class WorkerPool:
     """Threads that run blocking functions for event loops; started on demand, daemonic.
 
     :param size: the most threads to start; further work waits in a queue.
+    :param queue: the most jobs that may wait, of those that are refused above it.
+    :param idle: seconds after which a thread without work ends.
     """
 
-    def __init__(self, size: int = DEFAULT_POOL_SIZE) -> None:
+    def __init__(
+        self, size: int = DEFAULT_POOL_SIZE, queue: int = DEFAULT_QUEUE, idle: float = IDLE
+    ) -> None:
         if size < 1:
             raise ValueError(f"A worker pool needs at least one thread, not {size}.")
         self.size = size
+        self.queue = queue
+        self._end_after = idle
+        self._waited = 0.0
+        self._told = -QUIET
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
-        # Held to queue a job, and to find none and become idle: so each idle thread is promised
-        # to one job, and no job waits behind a view that blocks while a thread could be started.
+        # Held to queue a job and to change these numbers, so that no job waits behind a view that
+        # blocks while a thread could be started.
         self._lock = threading.Lock()
         self._threads = 0
-        self._idle = 0
+        #: Jobs, and threads that wait for one; where a thread took a job out of the queue, both
+        #: are counted until it has the lock.
+        self._waiting = self._idle = 0
         self._outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Outbox] = WeakKeyDictionary()
 
     def submit(self, context: Context, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
@@ -96,21 +136,45 @@ class WorkerPool:
             outbox = self._outboxes[loop] = _Outbox(loop)
         future: asyncio.Future[T] = loop.create_future()
         with self._lock:
-            self._jobs.put(_Job(function, args, context, future, outbox))
-            if self._idle:
-                self._idle -= 1
-                return future
-            if self._threads == self.size:
+            self._jobs.put(_Job(function, args, context, future, outbox, monotonic()))
+            self._waiting += 1
+            if self._waiting <= self._idle or self._threads == self.size:
                 return future
             self._threads += 1
+            self._idle += 1
         name = f"vial-worker-{self._threads}"
         threading.Thread(target=self._work, name=name, daemon=True).start()
         return future
 
+    def check(self) -> None:
+        """Refuse further work while too much of it waits.
+
+        :raises PoolSaturated: naming how much waits.
+        """
+        waiting = self._jobs.qsize()
+        if waiting >= self.queue:
+            self._tell("%d requests wait for %d worker threads: more are refused", waiting)
+            raise PoolSaturated(f"{waiting} requests wait for {self.size} worker threads.")
+
+    def stats(self) -> PoolStats:
+        """Threads and jobs of this moment."""
+        return PoolStats(self._threads, self._idle, self._jobs.qsize(), self._waited)
+
+    def _tell(self, message: str, figure: float) -> None:
+        now = monotonic()
+        if now - self._told >= QUIET:
+            self._told = now
+            log.warning(f"{message} (WORKER_THREADS, WORKER_QUEUE)", figure, self.size)
+
     def _work(self) -> None:
-        job = self._next()
+        job = None
         while True:
-            job = job or self._jobs.get()
+            job = job or self._wait()
+            if job is None:
+                return
+            self._waited = waited = monotonic() - job.since
+            if waited > LONG_WAIT:
+                self._tell("a request waited %.1f s for one of %d worker threads", waited)
             outcome = None if job.future.cancelled() else _outcome(job)
             # Idle before the result is known: who waits for it may bring the next job.
             done, job = job, self._next()
@@ -118,11 +182,29 @@ class WorkerPool:
                 done.outbox.put(done.future, *outcome)
             del done, outcome  # an idle thread must not keep the last request alive
 
+    def _wait(self) -> _Job | None:
+        """The next job of an idle thread; ``None`` when the thread is to end."""
+        job = None
+        with suppress(Empty):
+            job = self._jobs.get(timeout=self._end_after)
+        with self._lock:
+            if job is None:
+                with suppress(Empty):
+                    job = self._jobs.get_nowait()  # it came meanwhile
+            self._idle -= 1
+            if job is None:
+                self._threads -= 1
+            else:
+                self._waiting -= 1
+        return job
+
     def _next(self) -> _Job | None:
         """A waiting job; without one the thread is idle."""
         with self._lock:
             with suppress(Empty):
-                return self._jobs.get_nowait()
+                job = self._jobs.get_nowait()
+                self._waiting -= 1
+                return job
             self._idle += 1
         return None
 
@@ -136,7 +218,9 @@ def _outcome(job: _Job) -> tuple[Any, BaseException | None]:
         error.__cause__ = e
         return None, error
     except BaseException as e:
-        return None, e
+        # Not with this frame, whose job has the future that will have the error: leave the
+        # collector nothing.
+        return None, e.with_traceback(e.__traceback__ and e.__traceback__.tb_next)
 
 
 _pool: WorkerPool | None = None
@@ -153,16 +237,42 @@ def worker_pool() -> WorkerPool:
     return _pool
 
 
-async def run_in_pool(function: Callable[..., T], *args: Any) -> T:
+async def run_in_pool(function: Callable[..., T], *args: Any, to_end: bool = False) -> T:
     """Run blocking code off the running loop and wait for it.
 
-    It runs in a copy of the current context; context variables that it set are set afterwards.
+    It runs in a copy of the current context, and within the exception that is being handled;
+    context variables that it set are set afterwards.
+
+    :param to_end: wait for it also when cancelled: a thread goes on, and what comes next (teardown
+        functions, the end of a generator) must not run beside it.
     """
-    context = copy_context()
+    context, handled = copy_context(), sys.exception()
+    if handled is not None:
+        function, args = partial(_while_handling, handled, function), (args,)
+    future = worker_pool().submit(context, function, *args)
     try:
-        return await worker_pool().submit(context, function, *args)
+        return await (asyncio.shield(future) if to_end else future)
+    except asyncio.CancelledError:
+        if to_end:
+            await asyncio.wait({future})
+        raise
     finally:
+        del future, function, handled  # an error's traceback has this frame
         _adopt(context)
+
+
+def _while_handling(
+    handled: BaseException | None, function: Callable[..., T], args: tuple[Any, ...]
+) -> T:
+    assert handled is not None
+    traceback = handled.__traceback__
+    try:
+        raise handled
+    except BaseException as e:
+        e.__traceback__ = traceback
+        return function(*args)
+    finally:
+        handled = None
 
 
 def _adopt(context: Context) -> None:
@@ -196,7 +306,7 @@ def run_on_loop(coroutine: Coroutine[Any, Any, T], context: Context | None = Non
     :raises RuntimeError: when called on that loop itself, which would wait for itself for ever.
     """
     loop = background_loop()
-    if _running_loop() is loop:
+    if running_loop() is loop:
         coroutine.close()
         raise RuntimeError(
             "Blocking code that waits for async work was called on the event loop itself."
@@ -204,35 +314,47 @@ def run_on_loop(coroutine: Coroutine[Any, Any, T], context: Context | None = Non
         )
     inside = context or copy_context()
     # run_coroutine_threadsafe() would make the task in the loop's context, not the caller's.
-    future = asyncio.run_coroutine_threadsafe(_in_context(coroutine, inside), loop)
+    guarded = _guarded(coroutine, sys.exception())
+    future = asyncio.run_coroutine_threadsafe(_in_context(guarded, inside), loop)
+    error = None
     try:
-        result, error = future.result()
-    except BaseException:
-        future.cancel()
-        raise
-    if context is None:
-        _adopt(inside)
-    if error is not None:
-        raise error
-    return result  # type: ignore[return-value]
+        try:
+            result, error = future.result()
+        except BaseException:
+            future.cancel()
+            raise
+        if context is None:
+            _adopt(inside)
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]
+    finally:
+        del future, error  # its traceback has this frame: leave the collector nothing
 
 
-async def _in_context(
-    coroutine: Coroutine[Any, Any, T], context: Context
-) -> tuple[T | None, BaseException | None]:
-    return await asyncio.get_running_loop().create_task(_guarded(coroutine), context=context)
+async def _in_context(coroutine: Coroutine[Any, Any, T], context: Context) -> T:
+    return await asyncio.get_running_loop().create_task(coroutine, context=context)
 
 
 async def _guarded(
-    coroutine: Coroutine[Any, Any, T],
+    coroutine: Coroutine[Any, Any, T], handled: BaseException | None
 ) -> tuple[T | None, BaseException | None]:
     # A SystemExit, of sys.exit() in a view, would end the loop of all others if a task raised it.
     try:
-        return await coroutine, None
+        if handled is None:
+            return await coroutine, None
+        traceback = handled.__traceback__
+        try:
+            raise handled  # for logger.exception() and a bare raise in an async error handler
+        except BaseException:
+            handled.__traceback__ = traceback
+            return await coroutine, None
     except asyncio.CancelledError:
         raise
     except BaseException as e:
         return None, e
+    finally:
+        handled = None  # it may be what is returned, whose traceback has this frame
 
 
 def blocking(iterable: AsyncIterable[T]) -> Generator[T, None, None]:
@@ -255,7 +377,8 @@ async def _next(iterator: AsyncIterator[T]) -> T:
     return await anext(iterator)
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs in the calling thread, if there is one."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 from . import logging
 from .callables import is_async
 from .driver import drive
-from .globals import _cv, no_request_context
+from .globals import _cv, find_request_ctx
 from .lazy import lazy
 from .signals import appcontext_popped, appcontext_pushed
 from .teardown import leave
@@ -76,6 +76,8 @@ class AppContext:
     Pushed inside a request it gets a ``g`` of its own, and the request stays visible.
     """
 
+    #: Whether this context has a request, and whether that is for a WebSocket.
+    _is_request = _is_websocket = False
     #: The request context that was active when this one was pushed.
     _enclosing: RequestContext | None = None
 
@@ -97,17 +99,9 @@ class AppContext:
         """The context that ``request`` and ``session`` are read from, if there is one."""
         return self._enclosing
 
-    @property
-    def request(self) -> Request:
-        if self._enclosing is None:
-            no_request_context()
-        return self._enclosing.request
-
-    @property
-    def session(self) -> SessionMixin:
-        if self._enclosing is None:
-            no_request_context()
-        return self._enclosing.session
+    def _app_context(self) -> AppContext:
+        """The context that ``app_ctx`` is."""
+        return self
 
     def push(self) -> None:
         """Make this the current context. Each push wants a :meth:`pop`."""
@@ -129,7 +123,8 @@ class AppContext:
     def _leave(self) -> None:
         current = _cv.get(None)
         if not self._tokens or current is not self:
-            raise AssertionError(
+            # Flask's kinds of error.
+            raise (LookupError if current is None else AssertionError)(
                 f"Popped wrong context: {self!r} was to be left, {current!r} is the current one."
             )
         _cv.reset(self._tokens.pop())
@@ -159,25 +154,31 @@ class RequestContext(AppContext):
     that one's ``g``, as in Flask 3.1.
     """
 
+    _is_request = True
+    #: What handles the request, from the end of matching on.
     plan: Plan
     # Class attributes, not set per instance: few requests need them.
     view_args: dict[str, Any] | None = None
     url_rule: Rule | None = None
     flashes: list[tuple[str, str]] | None = None
+    #: The context of the same app around this one, whose ``g`` it has.
     _outer: AppContext | None = None
+    #: That context, where the app makes its contexts in its own way and this one pushed it.
+    _implied: AppContext | None = None
     _left: bool = False
 
     def __init__(
         self,
         app: Vial,
-        environ: dict[str, Any],
+        environ: dict[str, Any] | None,
         request: Request | None = None,
         session: SessionMixin | None = None,
     ) -> None:
         self.app = app
-        self.environ = environ
-        self.host: str | None = environ.get("HTTP_HOST")
-        self.sends_cookies = "HTTP_COOKIE" in environ
+        if environ is not None:  # gateways with a loop know these from elsewhere
+            self.environ = environ
+            self.host: str | None = environ.get("HTTP_HOST")
+            self.sends_cookies = "HTTP_COOKIE" in environ
         self.made_request = request is not None
         self.opened_session = session is not None
         self.routing_exception: Exception | None = None
@@ -194,9 +195,27 @@ class RequestContext(AppContext):
     def _request_context(self) -> RequestContext:
         return self
 
+    def _app_context(self) -> AppContext:
+        return self._own_app_context if self._outer is None else self._outer._app_context()
+
+    @lazy
+    def _own_app_context(self) -> AppContext:
+        """The app's half of this context, for those who hand ``app_ctx`` to a thread."""
+        ctx = AppContext(self.app)
+        ctx.g = self.g
+        ctx._tokens.append(None)  # type: ignore[arg-type]  # as pushed: no pop of theirs ends it
+        return ctx
+
     @lazy
     def _tokens(self) -> list[Token[AppContext]]:
         return []
+
+    @property
+    def _after_request_functions(self) -> list[vt.AfterRequestCallable[Any]]:
+        """:attr:`after_functions` under the name that extensions know (Flask 3.1)."""
+        if not isinstance(self.after_functions, list):
+            self.after_functions = []
+        return self.after_functions
 
     @lazy
     def request(self) -> Request:
@@ -215,11 +234,12 @@ class RequestContext(AppContext):
         self.opened_session = True
         return interface.make_null_session(self.app) if session is None else session
 
-    @lazy
+    @property
     def session(self) -> SessionMixin:
         """The session; the first access opens it (``app.session_interface``)."""
-        self._session.accessed = True  # the response will say that it varies by the cookie
-        return self._session
+        session = self._session
+        session.accessed = True  # the response will say that it varies by the cookie
+        return session
 
     @lazy
     def g(self) -> _AppCtxGlobals:
@@ -249,14 +269,17 @@ class RequestContext(AppContext):
             rule, self.view_args = matcher.match(path, method, self._adapter)
             self.url_rule = rule
             plan = app._plans.get(rule.endpoint)
-            self.plan = app._make_plan(rule.endpoint) if plan is None else plan
-            if method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
-                self.plan = app._options_plan(self.plan)
+            if plan is None or method == "OPTIONS":
+                plan = app._plan_of(rule, method)
+            self.plan = plan
         except Exception as e:
             # Usually 404 or 405; a converter of the application may also fail in any other way.
             # Its traceback has this frame, and this object has it: leave the collector nothing.
-            self.routing_exception = e.with_traceback(None) if isinstance(e, HTTPException) else e
+            told = isinstance(e, HTTPException)
+            self.routing_exception = e.with_traceback(None) if told else e
             self.plan = app._plans.get(None) or app._make_plan(None)
+            if not told:
+                self.plan = app._without_hooks(self.plan)
         if self.made_request:
             self._tell_request()
 
@@ -268,19 +291,53 @@ class RequestContext(AppContext):
         request.url_rule, request.view_args = self.url_rule, self.view_args
         request.routing_exception = self.routing_exception  # type: ignore[assignment]
 
+    def _matched(self) -> tuple[str | None, dict[str, Any] | None]:
+        """The endpoint and the URL's values, as a hook may have changed them on the request."""
+        if self.made_request:
+            return self.request.endpoint, self.request.view_args
+        return None if self.url_rule is None else self.url_rule.endpoint, self.view_args
+
+    def _follow_request(self) -> None:
+        """Handle what hooks made of the request: its rule, arguments and routing exception, and
+        the registries of the app, are those that count when it is dispatched (Flask 3.1)."""
+        rule, method = self.url_rule, self.environ["REQUEST_METHOD"]
+        if self.made_request:
+            request = self.request
+            rule, method = request.url_rule, request.method
+            self.view_args = request.view_args
+            self.routing_exception = request.routing_exception
+        if rule is not self.url_rule or not self.app._plans:
+            self.url_rule = rule
+            self.plan = self.app._plan_of(rule, method, self.plan.is_async)
+
     def copy(self) -> RequestContext:
         """A context for the same request and session, to be pushed in another thread or task."""
-        return RequestContext(self.app, self.environ, self.request, self._session)
+        return type(self)(self.app, self.environ, self.request, self._session)
 
     def push(self) -> None:
         """Make this the current context and match the URL. Each push wants a :meth:`pop`."""
         outer = _cv.get(None)
-        if outer is not None and outer is not self and outer.app is self.app:
+        if outer is None or outer.app is not self.app:
+            self._imply_app_context()
+        elif outer is not self:
             self._outer = outer
         self._tokens.append(_cv.set(self))
         self._pushed()
+        self.made_request = "request" in vars(self)
+        self.match_request()
+        self._match_otherwise()
+
+    def _match_otherwise(self) -> None:
+        # A subclass may have a match_request() that tells its result to the request only.
         if not hasattr(self, "plan"):
-            self.match_request()
+            self.plan = self.app._plan_of(None, "")
+        self._follow_request()
+
+    def _imply_app_context(self) -> None:
+        self._outer = None  # the one of an earlier push
+        if self.app._has_own("app_context"):
+            self._outer = self._implied = self.app.app_context()
+            self._implied.push()
 
     def _pushed(self) -> None:
         if self._outer is None and appcontext_pushed.receivers:
@@ -292,14 +349,35 @@ class RequestContext(AppContext):
             if len(self._tokens) == 1:
                 drive(leave(self, _active_exception(exc)))
         finally:
-            self._leave()
+            self._unpush(exc)
+
+    def _unpush(self, exc: BaseException | None) -> None:
+        self._leave()
+        if self._implied is not None and not self._tokens:
+            implied, self._implied = self._implied, None
+            implied.pop(exc)
+
+    async def __aenter__(self) -> Self:
+        self.push()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        # Not pop(), which waits for async teardown functions: here it would block the loop, or
+        # wait for itself.
+        self.plan = self.plan.on_loop or self.plan
+        try:
+            await leave(self, exc_value)
+        finally:
+            self._unpush(exc_value)
 
     def __repr__(self) -> str:
-        environ = self.environ
-        return (
-            f"<{type(self).__name__} {environ.get('PATH_INFO')!r}"
-            f" [{environ.get('REQUEST_METHOD')}] of {self.app.name}>"
-        )
+        request = self.request
+        return f"<{type(self).__name__} {request.url!r} [{request.method}] of {self.app.name}>"
 
 
 def decoded_path(path: str) -> str:
@@ -308,9 +386,8 @@ def decoded_path(path: str) -> str:
 
 
 def _request_errors() -> TextIO | None:
-    ctx = _cv.get(None)
-    request_ctx = None if ctx is None else ctx._request_context()
-    return None if request_ctx is None else request_ctx.environ["wsgi.errors"]
+    ctx = find_request_ctx()
+    return None if ctx is None else ctx.environ["wsgi.errors"]
 
 
 logging.find_request_errors = _request_errors
@@ -318,10 +395,8 @@ logging.find_request_errors = _request_errors
 
 def after_this_request(f: vt.AfterRequestCallable[Any]) -> vt.AfterRequestCallable[Any]:
     """Call ``f(response)`` after the current request; it returns the response to send."""
-    ctx = _request_ctx_for("after_this_request")
-    if not isinstance(ctx.after_functions, list):
-        ctx.after_functions = []
-    ctx.after_functions.append(f)  # in place: one of them may add another
+    # In place: one of them may add another.
+    _request_ctx_for("after_this_request")._after_request_functions.append(f)
     return f
 
 
@@ -337,15 +412,14 @@ def copy_current_request_context(f: F) -> F:
             return f(*args, **kwargs)
 
     async def run_async(*args: Any, **kwargs: Any) -> Any:
-        with ctx.copy():
+        async with ctx.copy():
             return await f(*args, **kwargs)
 
     return update_wrapper(run_async if is_async(f) else run, f)  # type: ignore[return-value]
 
 
 def _request_ctx_for(name: str) -> RequestContext:
-    current = _cv.get(None)
-    ctx = None if current is None else current._request_context()
+    ctx = find_request_ctx()
     if ctx is None:
         raise RuntimeError(
             f"'{name}' can only be used while a request is handled, such as in a view function."
@@ -355,8 +429,7 @@ def _request_ctx_for(name: str) -> RequestContext:
 
 def has_request_context() -> bool:
     """Whether ``request`` and ``session`` may be used now."""
-    ctx = _cv.get(None)
-    return ctx is not None and ctx._request_context() is not None
+    return find_request_ctx() is not None
 
 
 def has_app_context() -> bool:

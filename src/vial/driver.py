@@ -19,6 +19,41 @@ def _driver() -> Generator[Any, Any, None]:
 _drivers: list[Any] = []
 
 
+def _new_driver() -> Any:
+    driver: Any = _driver()
+    driver.send(None)
+    return driver
+
+
+def begin(coroutine: Coroutine[Any, Any, T]) -> tuple[Any, Any]:
+    """Run a coroutine until it waits. With ``None`` comes its result; with a driver, to be given
+    to :func:`go_on`, what it waits for."""
+    driver: Any = _drivers.pop() if _drivers else _new_driver()
+    result = driver.send(coroutine)
+    if driver.gi_yieldfrom is None:
+        _drivers.append(driver)
+        return None, result
+    return driver, result
+
+
+@coroutine
+def go_on(driver: Any, waits_for: Any) -> Generator[Any, Any, Any]:
+    """Wait for the rest of a coroutine that was begun; its result."""
+    while True:
+        try:
+            value = yield waits_for
+        except GeneratorExit:
+            driver.close()
+            raise
+        except BaseException as e:
+            waits_for = driver.throw(e)
+        else:
+            waits_for = driver.send(value)
+        if driver.gi_yieldfrom is None:
+            _drivers.append(driver)
+            return waits_for
+
+
 def drive(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine of the sync lane, which never has to wait, and return its result.
 
@@ -30,8 +65,7 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         driver = _drivers.pop()
     except IndexError:
-        driver = _driver()
-        driver.send(None)
+        driver = _new_driver()
     result = driver.send(coroutine)  # an exception ends the driver, and it is not put back
     if driver.gi_yieldfrom is None:
         _drivers.append(driver)

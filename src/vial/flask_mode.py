@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import CodeType, ModuleType
@@ -38,6 +39,44 @@ _BATTERIES = {
     "flask_script": "vial.script",
 }
 _TARGETS = {"flask": "vial", **_BATTERIES}
+
+#: Names that modules of Flask only import from one another. Editors make programs import them from
+#: any of these modules: ``from flask.cli import current_app``, ``from flask.app import T_route``.
+_ELSEWHERE = {
+    "globals": ("current_app", "request", "request_ctx", "session"),
+    "helpers": (
+        "get_debug_flag",
+        "get_flashed_messages",
+        "get_load_dotenv",
+        "send_from_directory",
+        "stream_with_context",
+    ),
+    "packages": ("find_package",),
+    "sansio.app": ("App",),
+    "sansio.blueprints": ("Blueprint",),
+    "sansio.scaffold": ("Scaffold", "setupmethod"),
+    "sessions": ("SecureCookieSessionInterface", "SessionInterface", "SessionMixin"),
+    "templating": ("DispatchingJinjaLoader", "Environment"),
+    "cli": ("AppGroup",),
+}
+_RENAMED = {"SansioBlueprint": "Blueprint"}
+_MODULES = {"cli": "vial.cli", "ft": "vial.typing"}
+#: What ``from flask import *`` binds, as Flask has no ``__all__``: its submodules too, and nothing
+#: that could take the place of a name that the program has from elsewhere.
+_NOT_STARRED = {
+    "EventStream",
+    "Markup",
+    "ServerSentEvent",
+    "UnsafeRedirect",
+    "Vial",
+    "escape",
+    "install_as_flask",
+    "websocket",
+}
+_STARRED = """
+app blueprints cli config ctx globals helpers json logging sansio sessions signals templating typing
+wrappers
+""".split()  # noqa: SIM905 - a table to read
 
 
 class Flask(Vial):
@@ -89,11 +128,14 @@ class _Facade(ModuleType):
 
     @property
     def __all__(self) -> list[str]:
-        return [*importlib.import_module(self._target).__all__, "Flask"]
+        names = {*importlib.import_module(self._target).__all__, "Flask"}
+        return sorted((names - _NOT_STARRED).union(_STARRED) if self is _FLASK else names)
 
     def __getattr__(self, name: str) -> Any:
         if name == "Flask":
             return Flask
+        if f"{self.__name__}.{name}" in _FACADES:
+            return importlib.import_module(f"{self.__name__}.{name}")
         try:
             return getattr(importlib.import_module(self._target), name)
         except AttributeError:
@@ -149,12 +191,29 @@ class _AliasLoader:
         # A module may replace itself in sys.modules while it is loaded; the import system takes
         # what is there afterwards.
         name = module.__name__
-        sys.modules[name] = _FACADES.get(name) or importlib.import_module(self._target)
+        target = importlib.import_module(self._target)
+        vars(target).setdefault("__getattr__", partial(_from_elsewhere, name))
+        sys.modules[name] = _FACADES.get(name) or target
 
     def get_code(self, fullname: str) -> CodeType | None:
         """For ``python -m flask``."""
         spec = find_spec(self._target)
         return spec.loader.get_code(self._target) if spec and spec.loader else None  # type: ignore[attr-defined]
+
+
+def _from_elsewhere(module: str, name: str) -> Any:
+    """What a module lacks that the module of Flask has by an import."""
+    name = _RENAMED.get(name, name)
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
+    for home, names in _ELSEWHERE.items():
+        if name in names:
+            return getattr(importlib.import_module(f"vial.{home}"), name)
+    # Type variables are named alike.
+    variables = vars(importlib.import_module(_MODULES["ft"]))
+    if (name == "F" or name.startswith("T_")) and name in variables:
+        return variables[name]
+    raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
 
 def _flask_distribution() -> Distribution:

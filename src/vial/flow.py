@@ -1,9 +1,8 @@
 """A gateway makes a context, matching gives ``(plan, view_args)``, :func:`run` makes a response.
 
-The only file that knows the order of events, written once, as ``async def``. A plan holds the
-functions of one endpoint for one lane: on the sync lane all of them return values (async ones were
-wrapped to wait for the process's loop) and :func:`~vial.driver.drive` runs the coroutine without a
-loop; on the loop lane all return awaitables (sync ones were wrapped to run in the worker pool).
+The only file that knows the order of events, written once, as ``async def``. On the sync lane all
+functions of a plan return values (async ones wait for the process's loop) and ``driver.drive`` runs
+the coroutine without a loop; on the loop lane all return awaitables (sync ones run in the pool).
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from .signals import (
     request_finished,
     request_started,
     request_tearing_down,
+    session_saved,
 )
 from .teardown import leave
 
@@ -51,7 +51,8 @@ class Plan:
     lane: Callable[[Function], Function]  # makes functions return a value, or an awaitable
     is_async: bool = False
     compatible: bool = False  # the app overrides a step: go through its methods, as Flask does
-    opens_session: bool = False  # an interface that is not ours may want to see every request
+    catches: bool = False  # the same for its errors
+    builds: tuple[str, ...] = ()  # of the context, for classes that want to see every request
     headers: tuple[tuple[str, str], ...] = ()  # of every response, unless it has its own
     on_loop: Any = None  # the plan for a gateway that has a loop, where anything is async
 
@@ -62,12 +63,13 @@ async def run(ctx: RequestContext) -> Response:
     app, plan = ctx.app, ctx.plan
     error: BaseException | None = None
     try:
-        if plan.compatible:
-            return app.full_dispatch_request()
         try:
-            if request_started.receivers:
-                request_started.send(app, _async_wrapper=app.ensure_sync)
-            rv = await preprocess(ctx) if plan.prepares else None
+            rv = None
+            if plan.prepares or request_started.receivers:
+                if plan.builds or request_started.receivers:
+                    app._begin(ctx)
+                rv = await preprocess(ctx)
+                plan = ctx.plan  # another one, where a hook gave the request another rule
             if rv is None:
                 if ctx.routing_exception is not None:
                     raise_routing_exception(ctx)
@@ -75,7 +77,8 @@ async def run(ctx: RequestContext) -> Response:
                 if plan.is_async:
                     rv = await rv
         except Exception as e:
-            rv = await user_exception(ctx, e)
+            own = app._own_user_exception if plan.catches else user_exception
+            rv = await own(ctx, e)
             if rv is UNHANDLED:
                 raise
         response = app.response_class(rv) if type(rv) is str else app.make_response(rv)
@@ -86,20 +89,21 @@ async def run(ctx: RequestContext) -> Response:
             request_finished.send(app, _async_wrapper=app.ensure_sync, response=response)
         return response
     except BaseException as e:
-        error = None if app.should_ignore_error(e) else e
+        error = e
         if not isinstance(e, Exception):  # a cancelled task, a worker that is told to exit
             raise
-        return app.handle_exception(e) if plan.compatible else await unhandled(ctx, e)
+        return await (app._own_unhandled if plan.catches else unhandled)(ctx, e)
     finally:
         heard = request_tearing_down.receivers or appcontext_tearing_down.receivers
         if plan.tears_down or ctx.made_request or ctx._streams or heard or _left.receivers:
-            await leave(ctx, error)
+            ignored = error is not None and app.should_ignore_error(error)
+            await leave(ctx, None if ignored else error)
         error = None  # its traceback has this frame: leave the collector nothing
 
 
 def raise_routing_exception(ctx: RequestContext) -> NoReturn:
     """Raise why no rule matched."""
-    if ctx.app.debug:
+    if ctx.app.debug or ctx.plan.catches:
         ctx.app.raise_routing_exception(ctx.request)
     raise ctx.routing_exception  # type: ignore[misc]
 
@@ -107,20 +111,18 @@ def raise_routing_exception(ctx: RequestContext) -> NoReturn:
 async def preprocess(ctx: RequestContext) -> Any:
     """URL value preprocessors, then before functions; a value other than ``None`` answers."""
     ctx.app._start()
-    plan, rule = ctx.plan, ctx.url_rule
-    if plan.opens_session:
-        ctx._session  # noqa: B018
+    plan, rv = ctx.plan, None
     for function in plan.preprocess:
-        function(rule and rule.endpoint, ctx.view_args)
+        function(*ctx._matched())
     for function in plan.before:
         rv = function()
         if plan.is_async:
             rv = await rv
         if rv is not None:
-            return rv
-    if ctx.made_request:
-        ctx.view_args = ctx.request.view_args  # a hook may have replaced the dict
-    return None
+            break
+    if ctx.made_request or not ctx.app._plans:
+        ctx._follow_request()
+    return rv
 
 
 async def user_exception(ctx: RequestContext, e: Exception) -> Any:
@@ -130,7 +132,7 @@ async def user_exception(ctx: RequestContext, e: Exception) -> Any:
         e.show_exception = True
     if not isinstance(e, HTTPException) or app.trap_http_exception(e):
         return await _handled(ctx, e)
-    return app.handle_http_exception(e) if ctx.plan.compatible else await http_exception(ctx, e)
+    return app.handle_http_exception(e) if ctx.plan.catches else await http_exception(ctx, e)
 
 
 async def http_exception(ctx: RequestContext, e: HTTPException) -> Any:
@@ -142,8 +144,7 @@ async def http_exception(ctx: RequestContext, e: HTTPException) -> Any:
     return e if rv is UNHANDLED else rv
 
 
-#: No handler was registered for an exception.
-UNHANDLED = object()
+UNHANDLED = object()  # no handler was registered for an exception
 
 
 async def _handled(ctx: RequestContext, e: Exception) -> Any:
@@ -172,12 +173,11 @@ async def unhandled(ctx: RequestContext, e: Exception) -> Response:
 
 async def finalize(ctx: RequestContext, rv: Any, from_error_handler: bool = False) -> Response:
     """Make the response and :func:`process` it; while an error is handled another is logged."""
-    app = ctx.app
+    app, by_methods = ctx.app, ctx.plan.compatible
     response = app.make_response(rv)
     response._defaults = ctx.plan.headers
     try:
-        compatible = ctx.plan.compatible
-        response = app.process_response(response) if compatible else await process(ctx, response)
+        response = app.process_response(response) if by_methods else await process(ctx, response)
         if request_finished.receivers:
             request_finished.send(app, _async_wrapper=app.ensure_sync, response=response)
     except Exception:
@@ -193,8 +193,8 @@ async def process(ctx: RequestContext, response: Response) -> Response:
     for function in chain(map(plan.lane, ctx.after_functions), plan.after):
         rv = function(response)
         response = app._checked_response(function, await rv if plan.is_async else rv)
-    if ctx.opened_session or (ctx.sends_cookies and app._refreshes_session(ctx)):
-        interface = app.session_interface
-        if not interface.is_null_session(ctx._session):
-            interface.save_session(app, ctx._session, response)
+    is_used = ctx.opened_session or (ctx.sends_cookies and app._refreshes_session(ctx))
+    if is_used and not app.session_interface.is_null_session(ctx._session):
+        app.session_interface.save_session(app, ctx._session, response)
+        session_saved.send(app, response=response)
     return response

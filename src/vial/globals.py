@@ -1,11 +1,13 @@
-"""The names that point at the current context: ``current_app``, ``g``, ``request``, ``session``.
+"""The names that point at the current context: ``current_app``, ``g``, ``request``, ``session``,
+``websocket``.
 
 One :class:`~contextvars.ContextVar` holds the context; each name is a proxy to an attribute of it.
 """
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from werkzeug.local import LocalProxy
@@ -14,9 +16,13 @@ if TYPE_CHECKING:
     from .app import Vial
     from .ctx import AppContext, RequestContext, _AppCtxGlobals
     from .sessions import SessionMixin
+    from .websockets import WebSocket
     from .wrappers import Request
 
 _cv: ContextVar[AppContext] = ContextVar("vial.context")
+
+#: Whether a test client makes the request: it lets background work end before it returns.
+_under_test: ContextVar[bool] = ContextVar("vial.under_test", default=False)
 
 _no_app_msg = (
     "Working outside of application context.\n\n"
@@ -31,13 +37,15 @@ _no_req_msg = (
     " 'with app.test_request_context():' or use the test client."
 )
 
+_no_websocket_msg = (
+    "Working outside of WebSocket context.\n\n"
+    "You used 'websocket' while no WebSocket was being handled. Use it inside a view that was"
+    " decorated with @app.websocket(...), or in a hook of one; in a view for HTTP use 'request'."
+)
+
 
 def no_app_context() -> NoReturn:
     raise RuntimeError(_no_app_msg)
-
-
-def no_request_context() -> NoReturn:
-    raise RuntimeError(_no_req_msg)
 
 
 def _current() -> AppContext:
@@ -55,22 +63,32 @@ def _current_g() -> _AppCtxGlobals:
     return _current().g
 
 
-def _current_request_ctx() -> RequestContext:
+def find_request_ctx() -> RequestContext | None:
+    """The context of the request that is being handled, if one is."""
     current = _cv.get(None)
-    ctx = None if current is None else current._request_context()
+    return None if current is None else current._request_context()
+
+
+def _current_request_ctx() -> RequestContext:
+    ctx = find_request_ctx()
     if ctx is None:
-        no_request_context()
+        raise RuntimeError(_no_req_msg)
     return ctx
 
 
 def _current_request() -> Request:
-    ctx = _cv.get(None)
-    return no_request_context() if ctx is None else ctx.request
+    return _current_request_ctx().request
+
+
+def _current_websocket() -> WebSocket:
+    ctx = find_request_ctx()
+    if ctx is None or not ctx.request.is_websocket:
+        raise RuntimeError(_no_websocket_msg)
+    return ctx.request  # type: ignore[return-value]
 
 
 def _current_session() -> SessionMixin:
-    ctx = _cv.get(None)
-    return no_request_context() if ctx is None else ctx.session
+    return _current_request_ctx().session
 
 
 class _RequestProxy(LocalProxy[Any]):
@@ -80,7 +98,21 @@ class _RequestProxy(LocalProxy[Any]):
 
     def __getattr__(self, name: str) -> Any:
         ctx = _cv.get(None)
-        return getattr(no_request_context() if ctx is None else ctx.request, name)
+        if ctx is None or not ctx._is_request:
+            ctx = _current_request_ctx()
+        return getattr(ctx.request, name)  # type: ignore[attr-defined]
+
+
+class _WebSocketProxy(LocalProxy[Any]):
+    """PERF: as :class:`_RequestProxy`, for ``websocket``."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        ctx = _cv.get(None)
+        if ctx is None or not ctx._is_websocket:
+            return getattr(_current_websocket(), name)
+        return getattr(ctx.request, name)  # type: ignore[attr-defined]
 
 
 class _SessionProxy(LocalProxy[Any]):
@@ -113,12 +145,41 @@ class _GProxy(LocalProxy[Any]):
         return getattr(_current().g, name)
 
 
-app_ctx: AppContext = LocalProxy(_current)  # type: ignore[assignment]
+for _cls in (_RequestProxy, _WebSocketProxy, _SessionProxy, _AppProxy, _GProxy):
+    _cls.__name__ = "LocalProxy"  # what its repr() says while it points at nothing
+
+app_ctx: AppContext = LocalProxy(lambda: _current()._app_context())  # type: ignore[assignment]
 request_ctx: RequestContext = LocalProxy(_current_request_ctx)  # type: ignore[assignment]
 current_app: Vial = _AppProxy(_current_app)  # type: ignore[assignment]
 g: _AppCtxGlobals = _GProxy(_current_g)  # type: ignore[assignment]
 request: Request = _RequestProxy(_current_request)  # type: ignore[assignment]
+websocket: WebSocket = _WebSocketProxy(_current_websocket)  # type: ignore[assignment]
 session: SessionMixin = _SessionProxy(_current_session)  # type: ignore[assignment]
 
-# Flask 3.1 keeps two variables; extensions that reach for them find the one there is.
-_cv_app = _cv_request = _cv
+
+class _View:
+    """One of the two variables that Flask 3.1 keeps, for extensions that reach for them."""
+
+    def __init__(self, name: str, select: Callable[[AppContext], AppContext | None]) -> None:
+        self.name = name
+        self._select = select
+
+    def get(self, *default: Any) -> Any:
+        """The context; without one ``default``, else a :exc:`LookupError`."""
+        current = _cv.get(None)
+        ctx = None if current is None else self._select(current)
+        if ctx is None and not default:
+            raise LookupError(self)
+        return default[0] if ctx is None else ctx
+
+    def set(self, ctx: AppContext) -> Token[AppContext]:
+        """Make a context the current one, until :meth:`reset` of what this returns."""
+        return _cv.set(ctx)
+
+    def reset(self, token: Token[AppContext]) -> None:
+        """Undo :meth:`set`."""
+        _cv.reset(token)
+
+
+_cv_app = _View("vial.app_ctx", lambda ctx: ctx._app_context())
+_cv_request = _View("vial.request_ctx", lambda ctx: ctx._request_context())

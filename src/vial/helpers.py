@@ -17,7 +17,14 @@ from werkzeug.utils import redirect as _werkzeug_redirect
 
 from .ctx import RequestContext
 from .endpoints import blueprint_names
-from .globals import _current_request_ctx, _cv, current_app, request, session
+from .globals import (
+    _current_request_ctx,
+    _cv,
+    current_app,
+    find_request_ctx,
+    request,
+    session,
+)
 from .packages import get_root_path as get_root_path
 from .signals import message_flashed
 from .streaming import stream_with_context as stream_with_context
@@ -102,11 +109,11 @@ def build_url(
     external: bool | None,
 ) -> str:
     """What :meth:`Vial.url_for` does."""
-    current = _cv.get(None)
-    ctx = None if current is None else current._request_context()
+    ctx = find_request_ctx()
     if ctx is not None and endpoint[:1] == ".":
         names = () if ctx.url_rule is None else blueprint_names(ctx.url_rule.endpoint)
         endpoint = f"{names[0]}{endpoint}" if names else endpoint[1:]
+    adapter = _adapter(app, None) if ctx is None else None
     if external is None:
         external = ctx is None or scheme is not None
     if scheme is not None and not external:
@@ -114,7 +121,7 @@ def build_url(
     app.inject_url_defaults(endpoint, values)
     try:
         if ctx is None or external or method is not None:
-            adapter = _adapter(app, ctx)
+            adapter = adapter or _adapter(app, ctx)
             rv = adapter.build(endpoint, values, method, force_external=external, url_scheme=scheme)
         else:
             builder = app._builder or app._make_builder()
@@ -151,6 +158,7 @@ def redirect(
 ) -> BaseResponse:
     """Make a response that sends the browser to another URL.
 
+    :param Response: the class of the response where no app is active; an app makes its own.
     :param external: the location may be on another site. Without it such a location is refused
         (config ``EXTERNAL_REDIRECTS``; in Flask mode it is allowed), since a ``next=`` parameter
         that sends people to a stranger's login page is a classic hole.
@@ -160,8 +168,6 @@ def redirect(
         return _werkzeug_redirect(location, code=code, Response=Response)
     if not (external or current_app.config.get("EXTERNAL_REDIRECTS", True)):
         check_redirect(location)
-    if Response is not None:
-        return _werkzeug_redirect(location, code=code, Response=Response)
     return current_app.redirect(location, code=code)
 
 
@@ -177,10 +183,11 @@ def check_redirect(location: str) -> None:
 def is_on_site(location: str) -> bool:
     """Whether a browser that follows ``location`` stays on the scheme and host of the request.
 
-    Browsers read ``\\\\`` as ``/`` and skip control characters (WHATWG URL), so that
-    ``/\\\\evil.com`` leaves the site; anything of the kind is taken as leaving.
+    Browsers read ``\\\\`` as ``/`` and skip control characters and leading spaces (WHATWG URL), so
+    that ``/\\\\evil.com`` leaves the site; anything of the kind is taken as leaving.
     """
-    if "\\" in location or any(ord(c) <= 32 or ord(c) == 127 for c in location):
+    hidden = any(ord(c) < 32 or ord(c) == 127 for c in location)
+    if hidden or "\\" in location or location.startswith(" "):
         return False
     try:
         parts = urlsplit(location)
@@ -188,8 +195,7 @@ def is_on_site(location: str) -> bool:
         return False
     if not parts.scheme and not parts.netloc:
         return not location.startswith("//")
-    current = _cv.get(None)
-    ctx = None if current is None else current._request_context()
+    ctx = find_request_ctx()
     if ctx is None or location.startswith("//"):
         return False
     return parts.scheme == ctx.request.scheme and parts.netloc == ctx.request.host != ""
@@ -238,8 +244,7 @@ def get_flashed_messages(
 
 def update_template_context(app: Vial, context: dict[str, Any]) -> None:
     """What :meth:`Vial.update_template_context` does."""
-    current = _cv.get(None)
-    ctx = None if current is None else current._request_context()
+    ctx = find_request_ctx()
     endpoint = None if ctx is None or ctx.url_rule is None else ctx.url_rule.endpoint
     plan = app._plans.get(endpoint) or app._make_plan(endpoint)
     passed = context.copy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,7 @@ def get_root_path(import_name: str) -> str:
     filename: str | None = getattr(module, "__file__", None)
     if filename is not None:
         return os.path.dirname(os.path.abspath(filename))
-    try:
-        spec = importlib.util.find_spec(import_name)
-    except (ImportError, ValueError):
-        spec = None  # __main__ has a spec of None, which find_spec refuses
+    spec = _find_spec(import_name)
     loader: Any = spec.loader if spec is not None else None
     if loader is None:
         return os.getcwd()
@@ -38,33 +36,38 @@ def find_package(import_name: str) -> tuple[str | None, str]:
     """``(prefix, path)``: the installation prefix of a package, ``None`` if it is not installed,
     and the folder that its top-level package is imported from."""
     path = _package_path(import_name)
-    for prefix in (sys.prefix, sys.base_prefix):
-        if Path(path).is_relative_to(prefix) and not _is_project_in(path, prefix):
-            return prefix, path
+    if Path(path).is_relative_to(sys.prefix):
+        return sys.prefix, path
     parent, folder = os.path.split(path)
     if folder.lower() == "site-packages":
-        top, lib = os.path.split(parent)
         # Windows: Lib/site-packages; elsewhere: lib/pythonX.Y/site-packages
-        return (top if lib.lower() == "lib" else os.path.dirname(top)), path
+        for library in (parent, os.path.dirname(parent)):
+            if os.path.basename(library).lower() == "lib":
+                return os.path.dirname(library), path
+        return parent, path
     return None, path
 
 
-def _is_project_in(path: str, prefix: str) -> bool:
-    # A project kept beside its virtual environment's files is not installed in it.
-    return "site-packages" not in Path(path).relative_to(prefix).parts
-
-
 def _package_path(import_name: str) -> str:
-    top = import_name.partition(".")[0]
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        spec = None
+    spec = _find_spec(import_name.partition(".")[0])
     if spec is None:
         return os.getcwd()
-    if spec.submodule_search_locations:
-        return os.path.dirname(next(iter(spec.submodule_search_locations)))
-    return os.path.dirname(spec.origin or os.getcwd())
+    locations: list[str] = [*(spec.submodule_search_locations or ())]
+    if len(locations) > 1:
+        # A namespace package in several folders. Only a package says in which (Flask 3.1.3).
+        part = _find_spec(import_name)
+        inside = next(iter((part and part.submodule_search_locations) or ()), "")
+        locations.sort(key=lambda location: not Path(inside).is_relative_to(location))
+    if locations:
+        return os.path.dirname(locations[0])
+    return os.path.dirname(spec.origin) if spec.origin else os.getcwd()
+
+
+def _find_spec(import_name: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(import_name)
+    except (ImportError, ValueError):  # __main__ has a spec of None, which find_spec refuses
+        return None
 
 
 def auto_instance_path(import_name: str, name: str) -> str:

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as ResponseBase
 
-from .globals import _cv
-from .wrappers import Response
+from .events import EventStream
+from .globals import find_request_ctx
+from .wrappers import Page, Response
 
 if TYPE_CHECKING:
     from .app import Vial
 
 _ACCEPTED = (
-    "a string, bytes, a dict or list for JSON, a Response, an iterator, a WSGI callable, or a"
-    " tuple (body, status), (body, headers) or (body, status, headers)"
+    "a string, bytes, a dict or list for JSON, a Response, an iterator, an EventStream, a WSGI"
+    " callable, or a tuple (body, status), (body, headers) or (body, status, headers)"
 )
 
 #: What a class of HTTP errors may do in its own way, with the environ of the request.
-_HTTP_METHODS = ("get_response", "get_body", "get_headers")
+_HTTP_METHODS = (
+    "__call__",
+    "get_response",
+    "get_body",
+    "get_description",
+    "get_headers",
+    "name",
+)
+#: What an error has of its own where it is only raised; it may also have methods of its own.
+_HTTP_ATTRIBUTES = {"description", "response"}
+#: Pages of errors remembered: there may be a class of errors for every request.
+_KNOWN_PAGES = 100
 
 
 def to_response(app: Vial, rv: Any) -> Response:
@@ -66,6 +79,8 @@ def _converted(app: Vial, rv: Any, status: Any, headers: Any) -> tuple[Any, Any,
         return _of_http_exception(cls, rv), status, headers
     if isinstance(rv, (str, bytes, bytearray, Iterator, AsyncIterable)):
         return cls(rv, status=status, headers=headers), None, None  # type: ignore[arg-type]
+    if isinstance(rv, EventStream):
+        return rv._response(app), status, headers
     if isinstance(rv, ResponseBase) or callable(rv):
         return _forced(cls, rv), status, headers
     if rv is None:
@@ -87,7 +102,7 @@ def _refused_awaitable(rv: Any) -> str:
 
 
 def _forced(cls: type[Response], rv: Any) -> Any:
-    ctx = _cv.get(None)
+    ctx = find_request_ctx()
     environ = None if ctx is None else ctx.request.environ
     try:
         return cls.force_type(rv, environ)
@@ -99,32 +114,42 @@ def _forced(cls: type[Response], rv: Any) -> Any:
 
 
 def _of_http_exception(cls: type[Response], error: HTTPException) -> Any:
-    is_own = any(
-        getattr(type(error), name) is not getattr(HTTPException, name) for name in _HTTP_METHODS
-    )
-    if is_own or error.response is not None or cls is not Response:
+    own = _is_own(type(error)) or not vars(error).keys() <= _HTTP_ATTRIBUTES  # type: ignore[arg-type]
+    if own or error.response is not None or cls is not Response or _is_head():
         return _forced(cls, error)
-    if type(error).get_headers is not HTTPException.get_headers:
-        return cls(error.get_body(), error.code, error.get_headers())
-    return cls(_page(error), error.code, content_type="text/html; charset=utf-8")
+    return cls(Page([_page(error)]), error.code, content_type="text/html; charset=utf-8")
 
 
-_pages: dict[tuple[Any, ...], str] = {}
+@lru_cache(_KNOWN_PAGES)
+def _is_own(cls: type[HTTPException]) -> bool:
+    """Whether a class of errors answers in its own way."""
+    return any(getattr(cls, name) is not getattr(HTTPException, name) for name in _HTTP_METHODS)
 
 
-def _page(error: HTTPException) -> str:
+def _is_head() -> bool:
+    """Whether the answer is to a HEAD request: then that of an HTTP error has no body."""
+    ctx = find_request_ctx()
+    return ctx is not None and ctx.environ.get("REQUEST_METHOD") == "HEAD"
+
+
+_pages: dict[tuple[Any, ...], bytes] = {}
+
+
+def _page(error: HTTPException) -> bytes:
     """PERF: benchmarks/dispatch.py, 404: Werkzeug takes 10 µs to write the same page again."""
     if error.description is not type(error).description:
-        return error.get_body()
-    key = type(error), error.code, error.name
+        return error.get_body().encode()
+    key = type(error), error.code, error.description
     page = _pages.get(key)
     if page is None:
-        page = _pages[key] = error.get_body()
+        page = error.get_body().encode()
+        if len(_pages) < _KNOWN_PAGES:
+            _pages[key] = page
     return page
 
 
 def _culprit() -> str:
-    ctx = _cv.get(None)
+    ctx = find_request_ctx()
     rule = None if ctx is None else ctx.request.url_rule
     if rule is None:
         return "A handler"

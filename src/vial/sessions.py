@@ -20,9 +20,9 @@ from itsdangerous import (
     base64_encode,
     want_bytes,
 )
-from werkzeug.datastructures import CallbackDict
+from werkzeug.datastructures import CallbackDict, Headers
 
-from .globals import _cv
+from .globals import find_request_ctx
 from .json.tag import TaggedJSONSerializer
 
 if TYPE_CHECKING:
@@ -169,9 +169,8 @@ def _is_cross_site(samesite: str | None) -> bool:
 
 
 def _request_is_secure() -> bool:
-    ctx = _cv.get(None)
-    request_ctx = None if ctx is None else ctx._request_context()
-    return request_ctx is not None and request_ctx.request.is_secure
+    ctx = find_request_ctx()
+    return ctx is not None and ctx.request.is_secure
 
 
 session_json_serializer = TaggedJSONSerializer()
@@ -329,8 +328,8 @@ class SecureCookieSessionInterface(SessionInterface):
             elif session.accessed:
                 _vary_by_cookie(response)
         elif session.modified:
-            response.delete_cookie(self.get_cookie_name(app), **self._cookie_options(app))
             _vary_by_cookie(response)
+            response.delete_cookie(self.get_cookie_name(app), **self._cookie_options(app))
         elif session.accessed:
             _vary_by_cookie(response)
 
@@ -338,13 +337,13 @@ class SecureCookieSessionInterface(SessionInterface):
         serializer = self.get_signing_serializer(app)
         if serializer is None:
             raise RuntimeError(_NO_KEY)
+        _vary_by_cookie(response)  # also if the cookie cannot be made
         response.set_cookie(
             self.get_cookie_name(app),
             serializer.dumps(dict(session)),
             expires=self.get_expiration_time(app, session),
             **self._cookie_options(app),
         )
-        _vary_by_cookie(response)
 
     def _cookie_options(self, app: Vial) -> dict[str, Any]:
         options: dict[str, Any] = {
@@ -367,7 +366,8 @@ class SecureCookieSessionInterface(SessionInterface):
 def _vary_by_cookie(response: Response) -> None:
     # PERF: `in` and `vary` of Werkzeug's cost more than signing does (benchmarks/dispatch.py,
     # session); they are for the response that varies already.
-    if any(name.lower() == "vary" for name, _ in response.headers):
+    headers = response.headers
+    if not isinstance(headers, Headers) or any(name.lower() == "vary" for name, _ in headers):
         response.vary.add("Cookie")
     else:
-        response.headers.add("Vary", "Cookie")
+        headers.add("Vary", "Cookie")

@@ -6,7 +6,7 @@ first, so a signal nobody listens to costs one attribute read.
 
 from __future__ import annotations
 
-from blinker import Namespace
+from blinker import Namespace, Signal
 
 # For the framework's own signals only: an application makes a Namespace of its own.
 _signals = Namespace()
@@ -21,3 +21,7 @@ appcontext_tearing_down = _signals.signal("appcontext-tearing-down")
 appcontext_pushed = _signals.signal("appcontext-pushed")
 appcontext_popped = _signals.signal("appcontext-popped")
 message_flashed = _signals.signal("message-flashed")
+
+#: The session of a request was kept, and ``response`` tells the client of it. Vial's own: Flask has
+#: ``request_finished``, which every request pays for.
+session_saved = Signal()

@@ -7,7 +7,7 @@ from functools import update_wrapper
 from threading import Thread
 from typing import Any
 
-from .ctx import RequestContext, _request_ctx_for
+from .ctx import AppContext, RequestContext, _request_ctx_for
 from .driver import drive
 from .globals import _cv
 from .teardown import close
@@ -17,7 +17,8 @@ def stream_with_context(generator_or_function: Any) -> Any:
     """Keep the request context for a generator that makes a response's body.
 
     Takes a generator, sync or async, or decorates a function that returns one. The teardown
-    functions run when the generator ends or the client left. The context is current only while
+    functions run when the generator ended and was closed; if the client left before, they get
+    ``GeneratorExit``, as the generator does. The context is current only while
     the generator runs, so nothing leaks to what the server does between two chunks.
     """
     if hasattr(generator_or_function, "__aiter__"):
@@ -38,10 +39,13 @@ class _AsyncStream:
     """An async generator with a share in its request context, given back at its end."""
 
     _ended = True
+    _started = False
 
     def __init__(self, generator: AsyncIterator[Any], in_thread: bool = False) -> None:
         self._ctx: RequestContext = _request_ctx_for("stream_with_context")
         self._ctx._streams += 1
+        #: What the generator sees; another one while it has pushed a context of its own.
+        self._current: AppContext = self._ctx
         self._generator = generator
         self._in_thread = in_thread
         self._ended = False
@@ -50,6 +54,7 @@ class _AsyncStream:
         return self
 
     async def __anext__(self) -> Any:
+        self._started = True
         return await self._inside(self._generator.__anext__)
 
     async def aclose(self) -> None:
@@ -57,10 +62,7 @@ class _AsyncStream:
         await self._inside(self._close)
 
     async def _close(self) -> None:
-        end = getattr(self._generator, "aclose", None)
-        if end is not None:
-            await end()
-        await self._end(None)
+        await self._end(GeneratorExit() if self._started else None)
 
     def __del__(self) -> None:
         if not self._ended:
@@ -75,7 +77,7 @@ class _AsyncStream:
             self._ctx.app.async_to_sync(self.aclose)()
 
     async def _inside(self, call: Callable[[], Any]) -> Any:
-        token = _cv.set(self._ctx)
+        token = _cv.set(self._current)
         try:
             return await call()
         except StopAsyncIteration:
@@ -85,13 +87,25 @@ class _AsyncStream:
             await self._end(e)
             raise
         finally:
+            self._current = _cv.get()
             _cv.reset(token)
 
     async def _end(self, error: BaseException | None) -> None:
-        ctx = self._ctx
         if self._ended:
             return
         self._ended = True
+        try:
+            end = getattr(self._generator, "aclose", None)
+            if end is not None:
+                await end()
+        except BaseException as e:
+            error = e
+            raise
+        finally:
+            await self._end_request(error)
+
+    async def _end_request(self, error: BaseException | None) -> None:
+        ctx = self._ctx
         ctx._streams -= 1
         if ctx._streams or not ctx._left:
             return
@@ -99,9 +113,15 @@ class _AsyncStream:
             # The teardown functions of the loop lane cannot be awaited in a thread,
             ctx.plan = ctx.app._make_plan(None if ctx.url_rule is None else ctx.url_rule.endpoint)
         elif not self._in_thread:
-            # nor those of the sync lane wait for the loop that runs this.
+            # nor those of the sync lane wait for the loop that runs this,
             ctx.plan = ctx.plan.on_loop or ctx.plan
-        await close(ctx, error)
+        if ctx.plan.compatible and not self._in_thread:
+            # nor the methods of an app.
+            from .concurrency import run_in_pool
+
+            await run_in_pool(drive, close(ctx, error))
+        else:
+            await close(ctx, error)
 
 
 class _SyncSteps:

@@ -32,7 +32,7 @@ async def close(ctx: RequestContext, error: BaseException | None) -> None:
         elif plan.teardown or request_tearing_down.receivers:
             await tear_down(app, plan.teardown, request_tearing_down, error, plan.is_async)
     finally:
-        if ctx.made_request:
+        if ctx.made_request and not ctx._is_websocket:
             ctx.request.close()
             # The environ and the request refer to each other: leave the collector nothing.
             ctx.request.environ["werkzeug.request"] = None

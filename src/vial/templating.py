@@ -99,10 +99,11 @@ class DispatchingJinjaLoader(BaseLoader):
         return f"The template {template!r} was not found. Looked in: {where}."
 
     def _loaders(self) -> Iterator[tuple[Scaffold, BaseLoader]]:
-        for owner in (self.app, *self.app.iter_blueprints()):
-            loader = owner.jinja_loader
-            if loader is not None:
-                yield owner, loader
+        if self.app.jinja_loader is not None:
+            yield self.app, self.app.jinja_loader
+        for blueprint in self.app.iter_blueprints():
+            if blueprint.jinja_loader is not None:
+                yield blueprint, blueprint.jinja_loader
 
     def list_templates(self) -> list[str]:
         names = (loader.list_templates() for _, loader in self._loaders())

@@ -6,7 +6,7 @@ behaviour are those of Flask 3.1.3; the machinery underneath is Werkzeug's test 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from copy import copy
 from functools import cache
@@ -20,13 +20,16 @@ from click.testing import CliRunner, Result
 from werkzeug.wrappers import Request as BaseRequest
 
 from .cli import ScriptInfo
+from .globals import _under_test
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.datastructures import Headers
     from werkzeug.test import TestResponse
 
     from .app import Vial
     from .sessions import SessionMixin
+    from .testing_websockets import WebSocketSession
 
 __all__ = ["EnvironBuilder", "FlaskCliRunner", "FlaskClient"]
 
@@ -151,37 +154,74 @@ class FlaskClient(werkzeug.test.Client):
         :param buffered: read the whole body and close the response at once.
         :param follow_redirects: until an answer is no redirect.
         """
-        request = self._make_request(args, kwargs)
+        request = self._request_from_builder_args(args, kwargs)
         self._kept_contexts.close()
-        response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
+        token = _under_test.set(True)
+        try:
+            response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
+        except BaseException:
+            self._new_contexts.clear()  # they do not belong to the next request
+            raise
+        finally:
+            _under_test.reset(token)
         response.json_module = cast(Any, self.application.json)
         for context in self._new_contexts:
             self._kept_contexts.enter_context(context)
         self._new_contexts.clear()
+        if self.application._life is not None:
+            self.application._life.end_held()
         return response
 
-    def _make_request(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> BaseRequest:
+    def websocket(
+        self, path: str = "/", *, subprotocols: Iterable[str] = (), **kwargs: Any
+    ) -> WebSocketSession:
+        """Open a WebSocket: ``with client.websocket("/ws") as ws: …``, or ``async with``.
+
+        :param path: and ``kwargs`` (``headers``, ``query_string``, …): as :class:`EnvironBuilder`.
+        :param subprotocols: those that the client speaks, best first.
+        :raises WebSocketRefused: in the ``with``, when the app does not accept it.
+        """
+        from .testing_websockets import WebSocketSession
+
+        kwargs["environ_base"] = {**self.environ_base, **kwargs.get("environ_base", {})}
+        builder = EnvironBuilder(self.application, path, **kwargs)
+        try:
+            environ = builder.get_environ()
+        finally:
+            builder.close()
+        self._add_cookies_to_wsgi(environ)
+        return WebSocketSession(self, environ, subprotocols)
+
+    def _keep_cookies(self, environ: WSGIEnvironment, headers: Headers) -> None:
+        if self._cookies is not None:
+            host = environ["HTTP_HOST"].partition(":")[0]
+            path = environ["PATH_INFO"] or "/"
+            self._update_cookies_from_response(host, path, headers.getlist("Set-Cookie"))
+
+    def _request_from_builder_args(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> BaseRequest:
         source = args[0] if args else None
         if isinstance(source, werkzeug.test.EnvironBuilder):
             builder = copy(source)
-            builder.environ_base = self._with_defaults(builder.environ_base or {})
+            builder.environ_base = self._copy_environ(builder.environ_base or {})
             return builder.get_request()
         if isinstance(source, dict):
             return EnvironBuilder.from_environ(
-                source, app=self.application, environ_base=self._with_defaults({})
+                source, app=self.application, environ_base=self._copy_environ({})
             ).get_request()
         if isinstance(source, BaseRequest):
             request = copy(source)
-            request.environ = self._with_defaults(request.environ)
+            request.environ = self._copy_environ(request.environ)
             return request
-        kwargs["environ_base"] = self._with_defaults(kwargs.get("environ_base", {}))
+        kwargs["environ_base"] = self._copy_environ(kwargs.get("environ_base", {}))
         builder = EnvironBuilder(self.application, *args, **kwargs)
         try:
             return builder.get_request()
         finally:
             builder.close()
 
-    def _with_defaults(self, environ: Mapping[str, Any]) -> WSGIEnvironment:
+    def _copy_environ(self, environ: Mapping[str, Any]) -> WSGIEnvironment:
         merged = {**self.environ_base, **environ}
         if self.preserve_context:
             # The WSGI gateway calls this with each context that the request opened (Flask 3.1.3).

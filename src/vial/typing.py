@@ -11,27 +11,31 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
 
 from werkzeug.datastructures import Headers
 from werkzeug.sansio.response import Response
+
+if TYPE_CHECKING:
+    from .events import EventStream
 
 #: A WSGI application (:pep:`3333`), which a view may return.
 WSGIApplication: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 #: What becomes the body of a response. Of mappings, only ``dict`` is turned into JSON;
 #: ``Mapping`` stands here so that a ``TypedDict`` passes.
-ResponseValue: TypeAlias = (
-    Response
-    | str
-    | bytes
-    | list[Any]
-    | Mapping[str, Any]
-    | Iterator[str]
-    | Iterator[bytes]
-    | AsyncIterable[str]
-    | AsyncIterable[bytes]
-)
+ResponseValue: TypeAlias = Union[
+    Response,
+    str,
+    bytes,
+    list[Any],
+    Mapping[str, Any],
+    Iterator[str],
+    Iterator[bytes],
+    AsyncIterable[str],
+    AsyncIterable[bytes],
+    "EventStream",
+]
 
 #: One header's value; several values send the header several times.
 HeaderValue: TypeAlias = str | list[str] | tuple[str, ...]
@@ -81,3 +85,22 @@ ErrorHandlerCallable: TypeAlias = (
 RouteCallable: TypeAlias = (
     Callable[..., ResponseReturnValue] | Callable[..., Awaitable[ResponseReturnValue]]
 )
+
+# For decorators: what is decorated keeps its own type.
+F = TypeVar("F", bound=Callable[..., Any])
+T_route = TypeVar("T_route", bound=RouteCallable)
+T_after_request = TypeVar("T_after_request", bound=AfterRequestCallable[Any])
+T_before_request = TypeVar("T_before_request", bound=BeforeRequestCallable)
+T_teardown = TypeVar("T_teardown", bound=TeardownCallable)
+T_error_handler = TypeVar("T_error_handler", bound=ErrorHandlerCallable)
+T_shell_context_processor = TypeVar(
+    "T_shell_context_processor", bound=ShellContextProcessorCallable
+)
+T_template_context_processor = TypeVar(
+    "T_template_context_processor", bound=TemplateContextProcessorCallable
+)
+T_template_filter = TypeVar("T_template_filter", bound=TemplateFilterCallable)
+T_template_global = TypeVar("T_template_global", bound=TemplateGlobalCallable)
+T_template_test = TypeVar("T_template_test", bound=TemplateTestCallable)
+T_url_defaults = TypeVar("T_url_defaults", bound=URLDefaultCallable)
+T_url_value_preprocessor = TypeVar("T_url_value_preprocessor", bound=URLValuePreprocessorCallable)

@@ -137,7 +137,7 @@ class MethodView(View):
                 methods.update(getattr(base, "methods", None) or ())
             if methods:
                 cls.methods = methods
-        names = map(str.lower, cls.methods or ())
+        names = http_method_funcs.union(map(str.lower, cls.methods or ()))
         cls._async_methods = frozenset(n for n in names if is_async(getattr(cls, n, len)))
 
     def dispatch_request(self, **kwargs: Any) -> vt.ResponseReturnValue:

@@ -22,7 +22,7 @@ from werkzeug.datastructures import (
     ImmutableMultiDict,
     MultiDict,
 )
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import get_content_type
 from werkzeug.wrappers import Request as RequestBase
@@ -79,6 +79,8 @@ class Request(RequestBase):
     #: Why no rule matched; raised when the request is dispatched.
     routing_exception: HTTPException | None = None
     shallow = False
+    #: Whether this is a :class:`~vial.websockets.WebSocket`.
+    is_websocket = False
 
     max_content_length = _limit("max_content_length", "MAX_CONTENT_LENGTH")
     max_form_memory_size = _limit("max_form_memory_size", "MAX_FORM_MEMORY_SIZE")
@@ -134,8 +136,12 @@ class Request(RequestBase):
     @lazy
     def args(self) -> MultiDict[str, str]:
         """The parameters of the query string; 413 where there are more than
-        ``MAX_FORM_FIELDS``."""
-        check_fields(self.query_string.count(b"&") + 1, _config("MAX_FORM_FIELDS", None))
+        ``MAX_FORM_FIELDS``, once: hooks that read them while that is answered find none."""
+        try:
+            check_fields(self.query_string.count(b"&") + 1, _config("MAX_FORM_FIELDS", None))
+        except RequestEntityTooLarge:
+            self.args = self.parameter_storage_class()
+            raise
         return RequestBase.args.fget(self)  # type: ignore[attr-defined, no-any-return]
 
     @lazy
@@ -266,8 +272,21 @@ def _check_headers(headers: Iterable[tuple[str, str]]) -> None:
         )
 
 
+class Page(Iterator[bytes]):
+    """A body to be read once, as Flask's of an HTTP error is, that gateways may send at once."""
+
+    def __init__(self, parts: list[bytes]) -> None:
+        self.parts = parts
+
+    def __next__(self) -> bytes:
+        if not self.parts:
+            raise StopIteration
+        return self.parts.pop()
+
+
 _WITHOUT_BODY = frozenset((*range(100, 200), 204, 304))
-_SENDING = ("get_wsgi_response", "get_wsgi_headers", "get_app_iter", "iter_encoded", "close")
+_CALLED = ("__call__", "get_wsgi_response", "get_app_iter")
+_SENDING = (*_CALLED[1:], "get_wsgi_headers", "iter_encoded", "close")
 
 
 class Response(ResponseBase):
@@ -281,13 +300,16 @@ class Response(ResponseBase):
     _status = "200 OK"
     _status_code = 200
     direct_passthrough = False
-    #: Whether a subclass changed how a response is sent.
-    _overridden = False
+    #: Whether a subclass changed how a response is sent; what a server gets that calls it; or
+    #: anything that Flask does while the request is still there.
+    _overridden = _called = _asks_request = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = any(getattr(cls, name) is not getattr(Response, name) for name in _SENDING)
-        cls._overridden = own or not cls.automatically_set_content_length
+        own = {n for n in ("__call__", *_SENDING) if getattr(cls, n) is not getattr(Response, n)}
+        cls._called = not own.isdisjoint(_CALLED)
+        cls._asks_request = cls._called or "get_wsgi_headers" in own
+        cls._overridden = bool(own) or not cls.automatically_set_content_length
         cls._status, cls._status_code = cls.__new__(cls)._clean_status(cls.default_status)
 
     def __init__(
@@ -328,6 +350,8 @@ class Response(ResponseBase):
     @classmethod
     def force_type(cls, response: ResponseBase, environ: WSGIEnvironment | None = None) -> Response:
         """Make a response of this class of one of another, or of a WSGI application."""
+        if isinstance(response, Response):  # what its own class gives by default is fixed now
+            response.headers, response.status = response.headers, response.status
         forced = super().force_type(response, environ)
         own = forced.__dict__
         if "_headers" not in own:  # Werkzeug's has its headers where this class has a property
@@ -362,7 +386,7 @@ class Response(ResponseBase):
         if content_type is None and self.default_mimetype is not None:
             content_type = _content_type(self.default_mimetype)
         headers = [] if content_type is None else [("Content-Type", content_type)]
-        body = self.response
+        body = self.response.parts if type(self.response) is Page else self.response
         sized = type(body) is list and len(body) == 1 and type(body[0]) in (bytes, bytearray)
         if sized and self.automatically_set_content_length:
             headers.append(("Content-Length", str(len(body[0]))))
@@ -407,7 +431,7 @@ class Response(ResponseBase):
     def iter_encoded(self) -> Iterator[bytes]:
         """The body as bytes. An async body is waited for on the process's long-lived loop."""
         body = self.response
-        if not hasattr(body, "__aiter__"):
+        if hasattr(body, "__iter__") or not hasattr(body, "__aiter__"):
             return super().iter_encoded()
         return self._iter_async(body)
 
@@ -420,7 +444,7 @@ class Response(ResponseBase):
     def close(self) -> None:
         """Close the body and call what :meth:`call_on_close` was given."""
         end = getattr(self.response, "aclose", None)
-        if end is not None:
+        if end is not None and not hasattr(self.response, "__iter__"):
             from .concurrency import run_on_loop
 
             self.response = ()
@@ -438,11 +462,12 @@ class Response(ResponseBase):
     def _plain_headers(
         self, headers: Headers, body: bytes
     ) -> tuple[list[tuple[str, str]], bytes] | None:
-        rv = headers.to_wsgi_list()
-        _check_headers(rv)
+        # An application may have put a plain dict there.
+        rv = (headers if isinstance(headers, Headers) else Headers(headers)).to_wsgi_list()
         names = {name.lower() for name, _ in rv}
         if "location" in names or "content-location" in names:
             return None  # Werkzeug makes a URI of an IRI
+        _check_headers(rv)
         if "content-length" not in names:
             rv.append(("Content-Length", str(len(body))))
         rv.extend(item for item in self._defaults if item[0].lower() not in names)
@@ -452,9 +477,12 @@ class Response(ResponseBase):
         """Headers and body, where a gateway may send them as they are. ``None`` where Werkzeug has
         work to do: a stream, a location, a status without a body, something to close."""
         body = self.response
+        if type(body) is not list:
+            if type(body) is not Page:
+                return None
+            body = body.parts
         if (
             self._overridden
-            or type(body) is not list
             or len(body) != 1
             or type(body[0]) is not bytes
             or self._closing is not None

@@ -27,21 +27,29 @@ OUTAGE = r"net::ERR_|WebSocket connection to|status of 400"  # 400: the connecti
 
 
 class ChatServer:
-    """The chat as its users start it: `python main.py`, with its own port and instance folder."""
+    """The chat as its users start it: `python main.py`, with its own port and instance folder.
 
-    def __init__(self, instance: Path) -> None:
+    With `workers`, as `vial serve` runs it in so many processes.
+    """
+
+    def __init__(self, instance: Path, workers: int | None = None) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.origin = f"http://127.0.0.1:{self.port}"
         self.instance = instance
         self.output = instance / "output.txt"
+        bind = f"127.0.0.1:{self.port}"
+        self._command = [sys.executable, "main.py"]
+        if workers:
+            serve = ["-m", "vial", "serve", "main.py", "-w", str(workers), "--bind", bind]
+            self._command[1:] = serve
 
     def start(self) -> None:
         settings = {"PORT": str(self.port), "INSTANCE_PATH": str(self.instance)}
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "main.py"],
+                self._command,
                 cwd=CHAT,
                 env=os.environ | settings,
                 stdout=output,

@@ -263,6 +263,7 @@ def test_the_form_says_what_is_wrong(open_window: Open, snap: Snap) -> None:
 def test_the_keyboard_is_enough(open_window: Open) -> None:
     page = open_window().page
     page.goto("/?room=keys")
+    expect(page.get_by_label("Your name")).to_be_focused()
     page.keyboard.type("Ada Lovelace")
     page.keyboard.press("Tab")
     expect(page.get_by_label("Room")).to_be_focused()

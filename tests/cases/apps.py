@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import wraps
 from typing import Any
 
@@ -15,16 +15,49 @@ from vial import (
     g,
     request,
 )
+from vial.plans import CONTEXTS, STEPS
+
+
+class ByMethods:
+    """Mixed into a class of apps, overrides every step of a request by a call of the inherited
+    one: its requests take the path that Flask's take."""
+
+
+def _passing_on(name: str) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(super(ByMethods, self), name)(*args, **kwargs)
+
+    return method
+
+
+for _name in (*STEPS, *CONTEXTS):
+    setattr(ByMethods, _name, _passing_on(_name))
+
+#: The two paths of a request through an app, by what is mixed into its class.
+PLANS: dict[str, tuple[type, ...]] = {"fast": (), "by methods": (ByMethods,)}
+#: Every test runs on both; at a developer's desk the second waits for the whole suite.
+EACH_PLAN = ["fast", pytest.param("by methods", marks=pytest.mark.slow)]
+
+
+def of_plan(plan: str, cls: type[Vial] = Vial) -> type[Vial]:
+    """A class of apps whose requests take one of the two paths."""
+    return type(cls.__name__, (*PLANS[plan], cls), {})
+
+
+def took(app: Vial, plan: str) -> bool:
+    """Whether all requests of an app took that path."""
+    return {compiled.compatible for compiled in app._plans.values()} <= {plan != "fast"}
 
 
 class WithApp:
-    """``entrance.ask(app, target, method, …)`` asks an app made by the test."""
+    """``entrance.ask(app, target, method, …)`` asks an app made by the test, on either path."""
 
-    @pytest.fixture
-    def app(self) -> Vial:
-        app = Vial("cases", static_folder=None)
+    @pytest.fixture(params=EACH_PLAN)
+    def app(self, request: pytest.FixtureRequest) -> Iterator[Vial]:
+        app = of_plan(request.param)("cases", static_folder=None)
         app.secret_key = "a key for tests only"
-        return app
+        yield app
+        assert took(app, request.param)
 
     @pytest.fixture(params=["sync", "async"])
     def lane(self, request: pytest.FixtureRequest) -> Callable[[Any], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -28,17 +29,8 @@ class StreamCases(WithApp):
         """Makes a generator function async in the second run."""
         return as_is if request.param == "sync" else as_async_generator
 
-    @pytest.mark.parametrize("leave_after", [0, 1, 5])
-    @pytest.mark.parametrize("holds_context", [True, False])
     def test_a_client_that_leaves_ends_the_generator_and_the_request(
-        self,
-        entrance: Entrance,
-        app: Vial,
-        lane: Any,
-        stream: Any,
-        ends: list[Any],
-        leave_after: int,
-        holds_context: bool,
+        self, entrance: Entrance, app: Vial, lane: Any, stream: Any, ends: list[Any]
     ) -> None:
         steps: list[str] = []
 
@@ -51,16 +43,18 @@ class StreamCases(WithApp):
             finally:
                 steps.append("closed")
 
-        hold = stream_with_context if holds_context else as_is
-        app.get("/")(lane(lambda: hold(pieces())))
-        answer = entrance.ask(app, leave_after=leave_after)
-        assert not answer.whole
-        assert steps in ([], ["started", "closed"]) and (steps or not leave_after)
-        assert len(ends) == 1
+        app.get("/held", endpoint="held")(lane(lambda: stream_with_context(pieces())))
+        app.get("/plain", endpoint="plain")(lane(lambda: pieces()))
+        for path, leave_after in product(("/held", "/plain"), (0, 1, 5)):
+            answer = entrance.ask(app, path, leave_after=leave_after)
+            assert not answer.whole
+            assert steps in ([], ["started", "closed"]) and (steps or not leave_after)
+            assert len(ends) == 1
+            steps.clear()
+            ends.clear()
 
-    @pytest.mark.parametrize("method", ["GET", "HEAD"])
     def test_a_stream_ends_its_request_once(
-        self, entrance: Entrance, app: Vial, lane: Any, stream: Any, ends: list[Any], method: str
+        self, entrance: Entrance, app: Vial, lane: Any, stream: Any, ends: list[Any]
     ) -> None:
         @stream
         def pieces() -> Iterator[str]:
@@ -68,8 +62,10 @@ class StreamCases(WithApp):
             yield request.path
 
         app.get("/")(lane(lambda: stream_with_context(pieces())))
-        assert entrance.ask(app, method=method).text == ("/" if method == "GET" else "")
-        assert ends == [None]
+        for method, text in (("GET", "/"), ("HEAD", "")):
+            assert entrance.ask(app, method=method).text == text
+            assert ends == [None]
+            ends.clear()
 
     def test_async_teardown_functions_follow_a_stream(
         self, entrance: Entrance, app: Vial, lane: Any, stream: Any
@@ -97,13 +93,18 @@ class StreamCases(WithApp):
             entrance.ask(app)
         assert [type(end) for end in ends] == [ZeroDivisionError]
 
-    @pytest.mark.parametrize("piece", [5, None, ["text"]])
     def test_a_stream_of_something_else_fails_where_it_is_met(
-        self, entrance: Entrance, app: Vial, lane: Any, stream: Any, piece: Any
+        self, entrance: Entrance, app: Vial, lane: Any, stream: Any
     ) -> None:
-        app.get("/")(lane(lambda: stream(lambda: iter(["first", piece, "last"]))()))
-        with pytest.raises((TypeError, AssertionError)):  # the latter from the WSGI validator
-            entrance.ask(app)
+        wrong: list[Any] = [5, None, ["text"]]
+
+        def view(n: int) -> Any:
+            return stream(lambda: iter(["first", wrong[n], "last"]))()
+
+        app.get("/<int:n>")(lane(view))
+        for n in range(3):
+            with pytest.raises((TypeError, AssertionError)):  # the latter from the WSGI validator
+                entrance.ask(app, f"/{n}")
 
     def test_a_stream_that_is_thrown_away_ends_its_request(
         self, entrance: Entrance, app: Vial, lane: Any, stream: Any, ends: list[Any]

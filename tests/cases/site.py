@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import wraps
@@ -43,14 +44,15 @@ class Site(Vial):
         return decorator
 
 
-def make_site() -> Site:
-    site = Site("site", static_folder=None)
+def make_site(cls: type[Any] = Site) -> Site:
+    site: Site = cls("site", static_folder=None)
     site.secret_key = "a key for tests only"
     site.config.update(MAX_CONTENT_LENGTH=4 * 1024 * 1024, BODY_TIMEOUT=1)
     add_requests(site)
     add_responses(site)
     add_streams(site)
     add_truncation(site)
+    add_waiting(site)
     return site
 
 
@@ -177,6 +179,29 @@ def add_streams(site: Site) -> None:
                 site.config.setdefault("SEEN", {})[key] = "closed"
 
         return pieces()
+
+
+def add_waiting(site: Site) -> None:
+    seen: dict[str, Any] = site.config.setdefault("SEEN", {})
+
+    @site.get("/wait/<key>")
+    async def wait(key: str) -> str:
+        seen[key] = "waits"
+        try:
+            await asyncio.sleep(60)
+        finally:
+            seen[key] = "cancelled"
+        return "never"
+
+    @site.teardown_request
+    def note_end(error: BaseException | None) -> None:
+        if (request.view_args or {}).get("key") and isinstance(error, asyncio.CancelledError):
+            seen["ends"] = seen.get("ends", 0) + 1
+
+    @site.get("/late/<key>")
+    def late(key: str) -> str:
+        site.background(seen.__setitem__, key, "background")
+        return "answered"
 
 
 def add_truncation(site: Site) -> None:

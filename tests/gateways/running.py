@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "waitress": ("wsgi", f"-m waitress --listen={HERE}:{{port}} {APP}"),
     "granian-wsgi": ("wsgi", f"-m granian --interface wsgi --host {HERE} --port {{port}} {APP}"),
     "granian-asgi": ("asgi", f"-m granian --interface asgi --host {HERE} --port {{port}} {APP}"),
+    "granian-rsgi": ("rsgi", f"-m granian --interface rsgi --host {HERE} --port {{port}} {APP}"),
     "uvicorn": ("asgi", f"-m uvicorn --host {HERE} --port {{port}} {APP}"),
     # Asked for "cases.site:app" hypercorn would take an object that is both for a WSGI app.
     "hypercorn": ("asgi", f"-m hypercorn --graceful-timeout 1 -b {HERE}:{{port}} asgi:{APP}"),
@@ -41,6 +42,7 @@ WITHOUT: dict[str, set[str]] = {
         "latin-1",  # a request header that is not ASCII arrives empty, ours leave as UTF-8
         "underscores",  # X_Name becomes the variable of X-Name
     },
+    "granian-rsgi": {"latin-1"},  # a request header that is not ASCII is left out
     "uvicorn": {"streams for HTTP/1.0"},  # its httptools protocol sends chunks
     "waitress": {"early answers"},  # it reads the whole body before it calls the app
 }
@@ -135,8 +137,9 @@ def receive(client: socket.socket, silence: float = 0.1) -> bytes:
     return received
 
 
-def start(name: str, folder: Path) -> Server:
+def start(name: str, folder: Path, app: str = APP) -> Server:
     interface, command = COMMANDS[name]
+    command = command.replace(APP, app)
     with socket.create_server((HERE, 0)) as free:
         port = free.getsockname()[1]
     log_file = folder / f"{name}.log"

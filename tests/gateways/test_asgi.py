@@ -12,14 +12,17 @@ from typing import Any
 
 import pytest
 from asgi_validator import Breach, validator
+from cases.apps import EACH_PLAN, of_plan, took
 from cases.entrances import Answer, Asgi, Ask
 from cases.gateway_apps import AppCases
 from cases.gateway_streams import StreamCases
 from cases.gateways import LARGE, SiteCases
-from cases.site import make_site
+from cases.site import Site, make_site
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from vial import Response, Vial, request, stream_with_context
 from vial.gateways.body import SPOOL_THRESHOLD
+from vial.server import serve
 
 Message = dict[str, Any]
 
@@ -29,9 +32,11 @@ def entrance() -> Asgi:
     return Asgi()
 
 
-@pytest.fixture(scope="module")
-def ask(entrance: Asgi) -> Any:
-    return partial(entrance.ask, make_site())
+@pytest.fixture(scope="module", params=EACH_PLAN)
+def ask(entrance: Asgi, request: pytest.FixtureRequest) -> Iterator[Any]:
+    site = make_site(of_plan(request.param, Site))
+    yield partial(entrance.ask, site)
+    assert took(site, request.param)
 
 
 class TestSite(SiteCases):
@@ -150,6 +155,37 @@ def test_an_unknown_scope_is_named(app: Vial) -> None:
         asyncio.run(exchange(app, scope={"type": "quic"}))
 
 
+class CalledAsWsgi(Vial):
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        return super().__call__(environ | {"PATH_INFO": "/other"}, start_response)
+
+
+class CalledAsAny(Vial):
+    def __call__(self, *args: Any) -> Any:
+        args[0]["path"] = "/other"
+        return super().__call__(*args)
+
+
+@pytest.mark.parametrize("cls", [CalledAsWsgi, CalledAsAny])
+def test_the_server_calls_an_app_as_its_class_can_be_called(
+    cls: type[Vial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[Any] = []
+
+    class Server:
+        def __init__(self, app: Any, *args: Any, **options: Any) -> None:
+            served.append(app)
+
+        def run(self) -> None:
+            pass
+
+    monkeypatch.setattr("vial.server.development.EmbeddedServer", Server)
+    app = cls("asgi", static_folder=None)
+    app.get("/other")(lambda: request.path)
+    serve(app, "127.0.0.1", 0)
+    assert Asgi().ask(served[0]).text == "/other"
+
+
 # Bodies.
 
 
@@ -247,6 +283,93 @@ def test_a_body_announced_over_the_limit_is_not_read_at_all(
 
     start, _ = asyncio.run(exchange(app, then=fail, scope=posted(content_length="101")))
     assert (start["status"], reading) == (413, [])
+
+
+@pytest.fixture
+def raising(app: Vial) -> list[bytes]:
+    """What views read that raise the limit of their request from 5 bytes to 900 000."""
+    read: list[bytes] = []
+    app.config["MAX_CONTENT_LENGTH"] = 5
+
+    def view() -> Any:
+        request.max_content_length = 900_000
+        read.append(request.get_data())
+        return "read"
+
+    async def async_view() -> Any:
+        return view()
+
+    def stream() -> Any:
+        request.max_content_length = 900_000
+        return stream_with_context(iter(lambda: request.stream.read(2), b""))
+
+    for name, function in (("/", view), ("/async", async_view), ("/stream", stream)):
+        app.add_url_rule(name, name, function, methods=["POST"])
+    return read
+
+
+ANNOUNCED, CHUNKED = {"content_length": "9"}, {"transfer_encoding": "chunked"}
+
+
+@pytest.mark.parametrize("headers", [ANNOUNCED, CHUNKED], ids=["announced", "chunked"])
+def test_a_body_over_the_limit_is_received_for_a_view_that_raises_it(
+    app: Vial, raising: list[bytes], headers: dict[str, str]
+) -> None:
+    pieces = [piece(text, True) for text in (b"abc", b"", b"defg", b"h")]
+    start, _ = asyncio.run(exchange(app, *pieces, piece(b"i"), scope=posted(**headers)))
+    assert (start["status"], raising) == (200, [b"abcdefghi"])
+    assert b"connection" not in dict(start["headers"])
+
+
+def test_one_piece_over_the_limit_is_a_whole_body(app: Vial, raising: list[bytes]) -> None:
+    start, _ = asyncio.run(exchange(app, piece(b"x" * 800_000), scope=posted(**CHUNKED)))
+    assert (start["status"], raising) == (200, [b"x" * 800_000])
+
+
+@pytest.mark.parametrize(
+    ("status", "pieces"),
+    [
+        (400, [b"abcdefg", GONE]),
+        (400, [b"abcdefg", b"hijkl", GONE]),
+        (408, [b"abcdefg"]),
+        (408, [b"abcdefg", b"hijkl"]),
+    ],
+)
+def test_a_body_over_the_limit_is_whole_or_an_error(
+    app: Vial, raising: list[bytes], status: int, pieces: list[Any]
+) -> None:
+    app.config["BODY_TIMEOUT"] = 0.01
+    messages = [part if part is GONE else piece(part, True) for part in pieces]
+    for headers in (CHUNKED, {"content_length": "899999"}):
+        start, _ = asyncio.run(exchange(app, *messages, scope=posted(**headers)))
+        assert (start["status"], raising) == (status, [])
+        assert (b"connection", b"close") in start["headers"]
+
+
+def test_a_raised_limit_is_one_too(app: Vial, raising: list[bytes]) -> None:
+    for pieces, headers in (
+        ([piece(b"abcdefg", True), piece(b"x" * 900_000, True)], CHUNKED),
+        ([], {"content_length": "900001"}),
+    ):
+        start, _ = asyncio.run(exchange(app, *pieces, scope=posted(**headers)))
+        assert (start["status"], raising) == (413, [])
+
+
+def test_code_on_the_loop_cannot_wait_for_a_body_over_the_limit(
+    app: Vial, raising: list[bytes]
+) -> None:
+    scope = posted(**ANNOUNCED) | {"path": "/async"}
+    start, _ = asyncio.run(exchange(app, piece(b"abcdefghi"), scope=scope))
+    assert (start["status"], raising) == (413, [])
+
+
+def test_a_body_over_the_limit_is_not_received_while_the_response_is_sent(
+    app: Vial, raising: list[bytes]
+) -> None:
+    for headers in (ANNOUNCED, CHUNKED):
+        scope = posted(**headers) | {"path": "/stream"}
+        with pytest.raises(RequestEntityTooLarge):
+            asyncio.run(exchange(app, piece(b"abcdef", True), piece(b"ghi"), scope=scope))
 
 
 @pytest.mark.parametrize("leaves", [True, False])
@@ -349,22 +472,83 @@ def test_a_reader_that_takes_too_long_is_given_up(app: Vial) -> None:
     assert closed == [True]
 
 
-def test_a_view_whose_client_left_runs_to_its_end(app: Vial) -> None:
+async def gone() -> Message:
+    return GONE
+
+
+def test_an_async_view_whose_client_left_is_cancelled_and_torn_down(app: Vial) -> None:
     done: list[str] = []
 
     @app.get("/")
     async def view() -> str:
-        await asyncio.sleep(0.01)
-        done.append("view")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            done.append("view")
         return ""
 
-    app.teardown_request(lambda error: done.append(f"end {error}"))
+    app.teardown_request(lambda error: done.append(f"end {error!r}"))
+    assert asyncio.run(exchange(app, then=gone)) == []
+    assert done == ["view", "end CancelledError()"]
 
-    async def gone() -> Message:
+
+def test_an_async_view_that_is_done_when_its_client_leaves_is_answered(app: Vial) -> None:
+    waited = []
+
+    @app.get("/")
+    async def view() -> str:
+        for _ in range(3):
+            await asyncio.sleep(0)
+            waited.append(1)
+        return "whole"
+
+    async def later() -> Message:
+        while len(waited) < 3:
+            await asyncio.sleep(0)
         return GONE
 
+    _, body = asyncio.run(exchange(app, then=later))
+    assert body["body"] == b"whole"
+
+
+def test_a_view_may_see_that_it_is_cancelled_and_what_it_raises_then_is_answered(
+    app: Vial,
+) -> None:
+    @app.get("/")
+    async def view() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return "in spite of it"
+        return ""
+
+    _, body = asyncio.run(exchange(app, then=gone))
+    assert body["body"] == b"in spite of it"
+
+
+def test_a_sync_view_whose_client_left_runs_to_its_end(app: Vial) -> None:
+    done: list[str] = []
+    app.add_url_rule("/", "view", lambda: done.append("view") or "")
+    app.teardown_request(lambda error: done.append(f"end {error}"))
     asyncio.run(exchange(app, then=gone))
     assert done == ["view", "end None"]
+
+
+def test_a_cancellation_by_somebody_else_is_passed_on(app: Vial) -> None:
+    @app.get("/")
+    async def view() -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    async def cancelled() -> None:
+        task = asyncio.ensure_future(exchange(app))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(cancelled())
 
 
 @pytest.mark.parametrize("where", ["view", "sync view", "stream", "sync stream"])

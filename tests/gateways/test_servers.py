@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
@@ -300,3 +300,32 @@ def test_a_client_that_leaves_ends_the_stream(server: Server, lane: str) -> None
     client.close()
     assert seen(server, key) == "closed"
     assert server.ask(f"{lane}/hello").text == "Hello"
+
+
+def test_an_async_view_ends_when_its_client_leaves(server: Server) -> None:
+    if server.interface == "wsgi":
+        pytest.skip("a WSGI server does not tell that a client left")
+    key = next(keys)
+    before = server.ask("/seen/ends").text
+    client = server.connect(f"GET /wait/{key} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    wait_for(server, key, "waits")
+    client.close()
+    wait_for(server, key, "cancelled")
+    wait_until(lambda: server.ask("/seen/ends").text != before)
+
+
+def test_background_work_runs_after_the_response(server: Server) -> None:
+    key = next(keys)
+    assert server.ask(f"/late/{key}").text == "answered"
+    wait_for(server, key, "background")
+
+
+def wait_for(server: Server, key: str, state: str) -> None:
+    wait_until(lambda: json.loads(server.ask(f"/seen/{key}").text)["seen"] == state)
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.01)

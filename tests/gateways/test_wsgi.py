@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
+from cases.apps import EACH_PLAN, of_plan, took
 from cases.entrances import Answer, Wsgi
 from cases.gateway_apps import AppCases
 from cases.gateway_streams import StreamCases
 from cases.gateways import SiteCases
-from cases.site import make_site
+from cases.site import Site, make_site
 
 from vial import Vial, request
 
@@ -23,9 +25,11 @@ def entrance() -> Wsgi:
     return Wsgi()
 
 
-@pytest.fixture(scope="module")
-def ask(entrance: Wsgi) -> Any:
-    return partial(entrance.ask, make_site())
+@pytest.fixture(scope="module", params=EACH_PLAN)
+def ask(entrance: Wsgi, request: pytest.FixtureRequest) -> Iterator[Any]:
+    site = make_site(of_plan(request.param, Site))
+    yield partial(entrance.ask, site)
+    assert took(site, request.param)
 
 
 class TestSite(SiteCases):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import re
 import sys
 import uuid
@@ -77,6 +78,7 @@ def python_calls(call: Callable[[], object]) -> int:
         nonlocal count
         count += event == "call"
 
+    gc.disable()  # Hypothesis is called at each collection
     sys.setprofile(profile)
     try:
         call()
@@ -84,6 +86,7 @@ def python_calls(call: Callable[[], object]) -> int:
         pass
     finally:
         sys.setprofile(None)
+        gc.enable()
     return count
 
 
@@ -371,7 +374,7 @@ def many_rules(count: int) -> Matcher:
     return Matcher(Map([*rules, rule("/<path:p>/end")]), trust_host=True)
 
 
-@pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("path", ["/r3/7/b", "/r3/7/end", "/r3/7/c", "/nothing"])
 def test_many_rules_cost_no_more_calls_than_ten(count: int, path: str) -> None:
     few, many = many_rules(10), many_rules(count)

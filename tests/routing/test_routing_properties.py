@@ -40,7 +40,7 @@ from vial.routing import Builder, Map, Matcher
 
 EXAMPLES = os.environ.get("VIAL_HYPOTHESIS_EXAMPLES")
 searching = settings(
-    max_examples=int(EXAMPLES or 40),
+    max_examples=int(EXAMPLES or 25),
     derandomize=EXAMPLES is None,
     database=None,
     deadline=None,

@@ -6,7 +6,13 @@ Names are those of ``flask.cli`` (Flask 3.1.3).
 from __future__ import annotations
 
 from ..flask_mode import install_as_flask
-from .commands import routes_command, run_command, shell_command
+from .commands import (
+    CertParamType,
+    SeparatedPathType,
+    routes_command,
+    run_command,
+    shell_command,
+)
 from .context import AppGroup, ScriptInfo, pass_script_info, with_appcontext
 from .discovery import (
     NoAppException,
@@ -20,9 +26,11 @@ from .groups import FlaskGroup, get_version
 
 __all__ = [
     "AppGroup",
+    "CertParamType",
     "FlaskGroup",
     "NoAppException",
     "ScriptInfo",
+    "SeparatedPathType",
     "cli",
     "find_app_by_string",
     "find_best_app",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 from werkzeug.routing import Rule
+from werkzeug.utils import import_string
 
 from ..globals import current_app
 from ..helpers import get_debug_flag
@@ -56,14 +58,36 @@ def _target(f: F) -> F:
 
 
 def _certificate(
-    ctx: click.Context, param: click.Parameter, value: str | None
+    ctx: click.Context, param: click.Parameter, value: str | ssl.SSLContext | None
 ) -> tuple[str, str] | str | None:
     key = ctx.params.pop("key", None)
+    if isinstance(value, ssl.SSLContext):
+        raise click.BadParameter(
+            "name the files of certificate and key, not an object.", ctx, param
+        )
     if (key is None) == (value in (None, "adhoc")):
         return value if key is None else (str(value), key)
     if key is None:
         raise click.BadParameter("also give the certificate's key with '--key'.", ctx, param)
     raise click.BadParameter("'--key' goes with a certificate file in '--cert'.", ctx, param)
+
+
+class CertParamType(click.ParamType):  # type: ignore[type-arg]
+    """A certificate: a file, ``adhoc``, or the import name of an :class:`ssl.SSLContext`."""
+
+    name = "path"
+    _file = click.Path(exists=True, dir_okay=False, resolve_path=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._file(value, param, ctx)
+        except click.BadParameter:
+            if str(value).lower() == "adhoc":
+                return "adhoc"
+            found = import_string(value, silent=True)
+            if not isinstance(found, ssl.SSLContext):
+                raise
+            return found
 
 
 class SeparatedPathType(click.Path):
@@ -100,6 +124,7 @@ class SeparatedPathType(click.Path):
 )
 @click.option(
     "--cert",
+    type=CertParamType(),
     callback=_certificate,
     help="Serve HTTPS with this certificate file (PEM), or 'adhoc' for a throw-away one.",
 )
@@ -220,5 +245,4 @@ def _insert_domain(
 def _print_table(titles: list[str], rows: list[list[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
     for row in (titles, ["-" * width for width in widths], *rows):
-        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        click.echo(line.rstrip())
+        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)))

@@ -12,7 +12,7 @@ import click
 from ..app import Vial
 from ..globals import current_app
 from ..helpers import get_debug_flag, get_load_dotenv
-from .discovery import load_default, load_target
+from .discovery import NoAppException, load_default, load_target
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,7 +55,10 @@ class ScriptInfo:
 
     def _find(self) -> Vial:
         if self.create_app is not None:
-            return self.create_app()
+            made = self.create_app()
+            if made is None:
+                raise NoAppException(f"{self.create_app!r} returned no application, but None.")
+            return made
         if not self.app_import_path:
             return load_default()
         # The colon of a Windows drive (C:\app.py) does not separate.

@@ -73,10 +73,12 @@ def _call(
     factory: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], complaint: str
 ) -> Any:
     try:
-        inspect.signature(factory).bind(*args, **kwargs)
+        return factory(*args, **kwargs)
     except TypeError as e:
-        raise NoAppException(f"{complaint} ({e})") from e
-    return factory(*args, **kwargs)
+        # One frame deep, the call itself did not fit; deeper, it is the program's own error.
+        if e.__traceback__ is not None and e.__traceback__.tb_next is None:
+            raise NoAppException(f"{complaint} ({e})") from e
+        raise
 
 
 def find_app_by_string(module: ModuleType, app_name: str) -> Vial:
@@ -177,7 +179,10 @@ def locate_app(
         if raise_if_not_found:
             raise NoAppException(f"Could not import '{module_name}'.") from None
         return None
-    return _find_app(sys.modules[module_name], app_name)
+    module = sys.modules[module_name]
+    if not raise_if_not_found and getattr(module, "__file__", None) is None:
+        return None  # a mere folder of that name
+    return _find_app(module, app_name)
 
 
 def _find_app(module: ModuleType, app_name: str | None) -> Vial:
@@ -209,13 +214,18 @@ def _import_file(path: str) -> ModuleType:
 
 
 def load_default() -> Vial:
-    """The app of the current directory.
+    """The app of the current directory, or of a ``wsgi`` or ``app`` that can be imported.
 
     :raises NoAppException: when none of :data:`DEFAULT_FILES` exists, or it has no app.
     """
     for name in DEFAULT_FILES:
         if os.path.isfile(name) or os.path.isfile(os.path.join(name[:-3], "__init__.py")):
             return locate_app(prepare_import(name), None)
+    # As in Flask, a module of the name may also be installed or on PYTHONPATH.
+    for name in DEFAULT_FILES[:2]:
+        app = locate_app(prepare_import(name), None, raise_if_not_found=False)
+        if app is not None:
+            return app
     raise NoAppException(
         "No application was named. Name its file or module ('vial run hello.py',"
         " 'vial run package:app'), use '--app' or the FLASK_APP environment variable, or put it in"

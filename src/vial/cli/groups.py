@@ -6,7 +6,7 @@ import os
 import platform
 import traceback
 from collections.abc import Callable
-from importlib.metadata import entry_points, version
+from importlib import metadata
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,6 +18,7 @@ from .commands import debug_option, routes_command, run_command, set_app, shell_
 from .context import AppGroup, ScriptInfo
 from .discovery import NoAppException
 from .environment import load_dotenv
+from .serve import serve_command
 
 
 def get_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -26,8 +27,8 @@ def get_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         return
     click.echo(
         f"Python {platform.python_version()}\n"
-        f"Vial {version('vial-web')}\n"
-        f"Werkzeug {version('werkzeug')}",
+        f"Vial {metadata.version('vial-web')}\n"
+        f"Werkzeug {metadata.version('werkzeug')}",
         color=ctx.color,
     )
     ctx.exit()
@@ -79,11 +80,11 @@ def _version_option() -> click.Option:
 
 
 class FlaskGroup(AppGroup):
-    """A command line with the app's own commands beside ``run``, ``shell`` and ``routes``.
+    """A command line with the app's own commands beside run, serve, shell and routes.
 
     Make one to give a program its own command line (Flask 3.1.3's class of that name).
 
-    :param add_default_commands: leave False to have none of the three.
+    :param add_default_commands: leave False to have none of the four.
     :param create_app: returns the app; without it ``--app`` and the environment name it.
     :param add_version_option: add ``--version``.
     :param load_dotenv: read ``.env`` and ``.flaskenv``.
@@ -109,7 +110,7 @@ class FlaskGroup(AppGroup):
         self.load_dotenv = load_dotenv
         self.set_debug_flag = set_debug_flag
         if add_default_commands:
-            for command in (run_command, shell_command, routes_command):
+            for command in (run_command, serve_command, shell_command, routes_command):
                 self.add_command(command)
         self._plugins_loaded = False
 
@@ -117,13 +118,13 @@ class FlaskGroup(AppGroup):
         # Extensions register commands under Flask's entry point group.
         if not self._plugins_loaded:
             self._plugins_loaded = True
-            for point in entry_points(group="flask.commands"):
+            for point in metadata.entry_points(group="flask.commands"):
                 self.add_command(point.load(), point.name)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """A command of this group, of an extension or of the app."""
         self._load_plugins()
-        command = super().get_command(ctx, cmd_name)
+        command = super().get_command(ctx, name)
         if command is not None:
             return command
         try:
@@ -133,7 +134,7 @@ class FlaskGroup(AppGroup):
             return None
         if not current_app or current_app._get_current_object() is not app:  # type: ignore[attr-defined]
             ctx.with_resource(app.app_context())
-        return app.cli.get_command(ctx, cmd_name)
+        return app.cli.get_command(ctx, name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all of them. An app that does not load is reported, not raised: ``--help``

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from ..bodies import BrokenBody
-from ..concurrency import run_in_pool
-from ..ctx import RequestContext
-from ..driver import drive
-from ..flow import run
-from ..globals import _cv
 from ..lazy import lazy
-from ..wrappers import Response
-from .body import receive_body
-from .environ import from_scope, split_path
-from .sending import respond
+from . import sockets
+from .body import abandon, wait_for_disconnect
+from .channel import AsgiChannel
+from .environ import split_path
+from .loop import LoopContext, serve
+from .outlet import Outlet
+from .over_limit import LateBody
 
 if TYPE_CHECKING:
     from ..app import Vial
@@ -26,15 +23,17 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class ScopeContext(RequestContext):
-    """A request that came as an ASGI scope; its WSGI environ is made when something asks."""
+class ScopeContext(LoopContext):
+    """A request that came as an ASGI scope."""
 
-    def __init__(self, app: Vial, scope: Scope) -> None:
-        super().__init__(app, {})
-        del self.environ  # the lazy one shows
+    def __init__(self, app: Vial, scope: Scope, receive: Receive, send: Send) -> None:
+        super().__init__(app, None)
         self.scope = scope
-        self.content_length: bytes | None = None
-        self.chunked = False
+        self._receive = receive
+        self._send = send
+        self.host = self.content_length = None
+        self.sends_cookies = self.chunked = False
+        self.http_version = scope.get("http_version", "1.1")
         for name, value in scope["headers"]:
             if name == b"host":
                 # A comma is in no host name: two of them are a 400 (RFC 9112 §3.2).
@@ -42,74 +41,84 @@ class ScopeContext(RequestContext):
             elif name == b"cookie":
                 self.sends_cookies = True
             elif name == b"content-length":
-                self.content_length = value
+                self.content_length = value.decode("latin-1")
             elif name == b"transfer-encoding":
                 self.chunked = True
 
-    #: Set by the gateway, once it read it.
-    body: tuple[IO[bytes], int | None]
-
     @lazy
-    def environ(self) -> dict[str, Any]:
-        return from_scope(self.scope, *self.body)
+    def outlet(self) -> AsgiOutlet:
+        return AsgiOutlet(self, self._receive, self._send)
+
+    async def send_whole(
+        self, status: int, headers: list[tuple[str, str]], body: bytes, is_ascii: bool = False
+    ) -> None:
+        await self._send(_start(self, status, headers, _pair if is_ascii else _encoded))
+        await self._send({"type": "http.response.body", "body": body})
+
+
+class AsgiOutlet(Outlet):
+    """Sends a response as ASGI messages."""
+
+    def __init__(self, ctx: LoopContext, receive: Receive, send: Send) -> None:
+        self._ctx = ctx
+        self.receive = receive  # type: ignore[method-assign, assignment]
+        self._send = send
+
+    async def begin(self, status: int, headers: list[tuple[str, str]]) -> None:
+        await self._send(_start(self._ctx, status, headers))
+
+    async def chunk(self, data: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self) -> None:
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def left(self) -> None:
+        body = self._ctx.body[0]
+        if isinstance(body, LateBody) and body.is_stream:
+            await body.end()  # the view reads from the same place
+        await wait_for_disconnect(self.receive)
+
+
+def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
+    return name.lower().encode("latin-1"), value.encode("latin-1")
+
+
+_pair = lru_cache(1024)(_encoded)
+
+
+def _start(
+    ctx: LoopContext, status: int, headers: list[tuple[str, str]], encode: Any = _encoded
+) -> dict[str, Any]:
+    encoded = [encode(name, value) for name, value in headers]
+    if ctx.is_open and abandon(ctx.body[0]) and ctx.http_version < "2":
+        encoded.append((b"connection", b"close"))  # the rest of the body is no next request
+    return {"type": "http.response.start", "status": status, "headers": encoded}
 
 
 async def handle(app: Vial, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one connection scope: an HTTP request, a WebSocket, or the server's lifespan."""
     if scope["type"] == "http":
-        await _http(app, scope, receive, send)
+        ctx = ScopeContext(app, scope, receive, send)
+        await serve(ctx, split_path(scope)[1], scope["method"])
     elif scope["type"] == "websocket":
-        await _refuse_websocket(receive, send)
+        await sockets.serve(app, AsgiChannel(app, scope, receive, send))
     elif scope["type"] == "lifespan":
-        await _lifespan(receive, send)
+        await _lifespan(app, receive, send)
     else:
         raise ValueError(f"An ASGI scope of type {scope['type']!r} is not one that Vial serves.")
 
 
-async def _http(app: Vial, scope: Scope, receive: Receive, send: Send) -> None:
-    ctx = ScopeContext(app, scope)
-    method = scope["method"]
-    ctx.body = await receive_body(ctx, method, receive)
-    try:
-        response = await _answer(ctx, split_path(scope)[1], method)
-        if isinstance(ctx.body[0], BrokenBody) and scope.get("http_version", "1.1") < "2":
-            response.headers["Connection"] = "close"  # the rest of the body is no next request
-        await respond(ctx, response, method, receive, send)
-    finally:
-        if not isinstance(ctx.body[0], BytesIO):
-            ctx.body[0].close()  # a temporary file
-
-
-async def _answer(ctx: ScopeContext, path: str, method: str) -> Response:
-    wsgi_app = ctx.app._own_wsgi_app()
-    if wsgi_app is not None:
-        from_app: Any = ctx.app.response_class.from_app
-        return await run_in_pool(from_app, wsgi_app, ctx.environ)
-    token = _cv.set(ctx)
-    try:
-        ctx._pushed()
-        ctx._match(path, method)
-        on_loop = ctx.plan.on_loop
-        if on_loop is None:
-            return await run_in_pool(_run_sync, ctx)
-        ctx.plan = on_loop
-        return await run(ctx)
-    finally:
-        _cv.reset(token)
-
-
-def _run_sync(ctx: ScopeContext) -> Response:
-    return drive(run(ctx))
-
-
-async def _refuse_websocket(receive: Receive, send: Send) -> None:
+async def _lifespan(app: Vial, receive: Receive, send: Send) -> None:
+    """Run what the app registered for the start and the end of a worker."""
     await receive()
-    await send({"type": "websocket.close", "code": 1000})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+    try:
+        await app._start_life()
+    except Exception as e:
+        app.logger.exception("A function of on_startup failed")
+        await send({"type": "lifespan.startup.failed", "message": f"{type(e).__name__}: {e}"})
+        return
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await app._stop_life()
+    await send({"type": "lifespan.shutdown.complete"})

@@ -48,6 +48,29 @@ def from_scope(scope: dict[str, Any], body: IO[bytes], length: int | None) -> di
     return environ
 
 
+def as_asgi(scope: Any) -> dict[str, Any]:
+    """The ASGI scope that has what a RSGI scope has."""
+    headers = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in scope.headers.items()]
+    if scope.authority and "host" not in scope.headers:  # HTTP/2
+        headers.append((b"host", scope.authority.encode("latin-1")))
+    return {
+        "type": "http",
+        "http_version": scope.http_version,
+        "method": scope.method,
+        "scheme": scope.scheme,
+        "path": scope.path,
+        "query_string": scope.query_string.encode("utf-8"),
+        "headers": headers,
+        "client": _address(scope.client),
+        "server": _address(scope.server),
+    }
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port) if port.isdigit() else 0
+
+
 def split_path(scope: dict[str, Any]) -> tuple[str, str]:
     """The root path and the path below it; by the ASGI specification ``path`` has both."""
     root: str = scope.get("root_path", "").rstrip("/")

@@ -1,9 +1,10 @@
-"""Sending a response as ASGI messages: at once where it is whole, chunk by chunk where not."""
+"""Sending a response from a loop: at once where it is whole, chunk by chunk where it is not."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,13 @@ from werkzeug.wrappers import Response as ResponseBase
 
 from ..concurrency import run_in_pool
 from ..wrappers import Response
-from .body import wait_for_disconnect
+from .calling import called, in_request
+from .outlet import ClientLeft, Outlet
 
 if TYPE_CHECKING:
-    from ..ctx import RequestContext
+    from werkzeug.datastructures import Headers
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+    from .loop import LoopContext
 
 #: Seconds that a client may take for one chunk; a slow reader must not keep a view for ever.
 RESPONSE_TIMEOUT = 60
@@ -25,38 +26,53 @@ RESPONSE_TIMEOUT = 60
 _END: Any = object()
 
 
-async def respond(
-    ctx: RequestContext, response: Response, method: str, receive: Receive, send: Send
-) -> None:
-    """Send a response, then close it."""
-    plain = response.plain() if isinstance(response, Response) else None
-    if plain is not None:
-        await send(_start(response.status_code, plain[0]))
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else plain[1]})
-        return
+def respond(ctx: LoopContext, response: Response, method: str) -> Awaitable[None] | None:
+    """Send a response, then close it; what to wait for, if anything."""
+    if isinstance(response, Response) and not response._called:
+        plain = response.plain()
+        if plain is not None:
+            headers, body = plain
+            is_ascii = response._headers is None  # nobody added any
+            return ctx.send_whole(
+                response._status_code, headers, b"" if method == "HEAD" else body, is_ascii
+            )
+    return _respond(ctx, response, method)
+
+
+async def _respond(ctx: LoopContext, response: Response, method: str) -> None:
+    if not isinstance(response, Response) or response._called:
+        response = await in_request(ctx, called, response, ctx.environ)
     try:
-        # Streams, files, changed headers: Werkzeug's rules for lengths and bodiless answers.
-        headers = response.get_wsgi_headers(ctx.environ).to_wsgi_list()
-        await send(_start(response.status_code, headers))
-        if method == "HEAD" or response.status_code in (204, 304):
-            await send({"type": "http.response.body", "body": b""})
-        elif response.is_sequence:
-            await send({"type": "http.response.body", "body": b"".join(response.iter_encoded())})
-        else:
-            await _stream(ctx, response, receive, send)
+        await _send(ctx, response, method)
     finally:
         await _close(response)
 
 
-def _start(status: int, headers: list[tuple[str, str]]) -> dict[str, Any]:
-    encoded = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers]
-    return {"type": "http.response.start", "status": status, "headers": encoded}
+async def _send(ctx: LoopContext, response: Response, method: str) -> None:
+    # Streams, files, changed headers: Werkzeug's rules for lengths and bodiless answers.
+    headers = (await _headers(ctx, response)).to_wsgi_list()
+    status, body = response.status_code, b""
+    if method != "HEAD" and status not in (204, 304):
+        if not response.is_sequence:
+            await ctx.outlet.begin(status, headers)
+            await _stream(ctx, response, ctx.outlet)
+            return
+        body = b"".join(response.iter_encoded())
+    sending = ctx.send_whole(status, headers, body)
+    if sending is not None:
+        await sending
 
 
-async def _stream(ctx: RequestContext, response: Response, receive: Receive, send: Send) -> None:
+async def _headers(ctx: LoopContext, response: Response) -> Headers:
+    if response._asks_request:
+        return await in_request(ctx, response.get_wsgi_headers, ctx.environ)
+    return response.get_wsgi_headers(ctx.environ)
+
+
+async def _stream(ctx: LoopContext, response: Response, outlet: Outlet) -> None:
     """Send chunk by chunk; stop, and let the generator clean up, when the client left."""
-    sending = asyncio.ensure_future(_send_chunks(ctx, response, send))
-    leaving = asyncio.ensure_future(wait_for_disconnect(receive))
+    sending = asyncio.ensure_future(_send_chunks(ctx, response, outlet))
+    leaving = asyncio.ensure_future(outlet.left())
     try:
         await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -65,10 +81,11 @@ async def _stream(ctx: RequestContext, response: Response, receive: Receive, sen
             sending.cancel()
         await asyncio.wait({sending, leaving})
     if not sending.cancelled():
-        sending.result()
+        with suppress(ClientLeft):
+            sending.result()
 
 
-async def _send_chunks(ctx: RequestContext, response: Response, send: Send) -> None:
+async def _send_chunks(ctx: LoopContext, response: Response, outlet: Outlet) -> None:
     timeout = ctx.app.config.get("RESPONSE_TIMEOUT", RESPONSE_TIMEOUT)
     is_async = hasattr(response.response, "__aiter__")
     chunks = (_from_async if is_async else _from_sync)(response)
@@ -77,10 +94,10 @@ async def _send_chunks(ctx: RequestContext, response: Response, send: Send) -> N
             if not isinstance(chunk, (bytes, bytearray, memoryview)):  # granian would leave it out
                 raise TypeError(f"A streamed body is made of text and bytes, not of {chunk!r}.")
             async with asyncio.timeout(timeout):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await outlet.chunk(chunk)
     finally:
         await chunks.aclose()
-    await send({"type": "http.response.body", "body": b""})
+    await outlet.end()
 
 
 async def _from_async(response: Response) -> AsyncGenerator[bytes, None]:
@@ -93,15 +110,15 @@ async def _from_async(response: Response) -> AsyncGenerator[bytes, None]:
 
 async def _from_sync(response: Response) -> AsyncGenerator[bytes, None]:
     # All steps in one context, as in the thread of a WSGI server: "with app.app_context(): yield".
-    inside = copy_context().run
+    inside: Callable[..., Any] = copy_context().run
     iterator = iter(response.iter_encoded())
     try:
-        while (chunk := await _in_pool(inside, next, iterator, _END)) is not _END:
+        while (chunk := await run_in_pool(inside, next, iterator, _END, to_end=True)) is not _END:
             yield chunk
     finally:
         body, response.response = response.response, ()
         if hasattr(body, "close"):
-            await _in_pool(inside, body.close)
+            await run_in_pool(inside, body.close, to_end=True)
 
 
 async def _close(response: Response) -> None:
@@ -110,7 +127,7 @@ async def _close(response: Response) -> None:
     finally:
         # PERF: the way to a thread and back costs more than most responses.
         if hasattr(response.response, "close") or response._on_close or _closes_itself(response):
-            await _in_pool(response.close)
+            await run_in_pool(response.close, to_end=True)
 
 
 async def _close_async(response: Response) -> None:
@@ -123,13 +140,3 @@ async def _close_async(response: Response) -> None:
 
 def _closes_itself(response: Response) -> bool:
     return type(response).close not in (Response.close, ResponseBase.close)
-
-
-async def _in_pool(function: Callable[..., Any], *args: Any) -> Any:
-    # A thread cannot be cancelled, and a generator not be closed while one is inside it.
-    call = asyncio.ensure_future(run_in_pool(function, *args))
-    try:
-        return await asyncio.shield(call)
-    except asyncio.CancelledError:
-        await asyncio.wait({call})
-        raise

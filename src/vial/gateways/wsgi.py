@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextvars import Token
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from ..ctx import RequestContext, decoded_path
@@ -11,6 +12,7 @@ from ..driver import drive
 from ..flow import run
 from ..globals import _cv
 from ..signals import appcontext_pushed
+from . import methods
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
 
 def handle(app: Vial, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Answer one request."""
+    # PERF: benchmarks/dispatch.py, hello: nothing is asked where it is known.
+    if app._by_methods is not False:
+        if app._life is not None:
+            app._life.start_in_thread()
+        if app._goes_by_methods():
+            return methods.answer(app, environ, methodcaller("__call__", environ, start_response))
     ctx = RequestContext(app, environ)
     token = _cv.set(ctx)
     if token.old_value is not Token.MISSING and token.old_value.app is app:
@@ -35,6 +43,5 @@ def handle(app: Vial, environ: WSGIEnvironment, start_response: StartResponse) -
         return response(environ, start_response)
     finally:
         if "werkzeug.debug.preserve_context" in environ:
-            # The test client and the debugger keep the context to look into it afterwards.
-            environ["werkzeug.debug.preserve_context"](ctx)
+            methods.keep(ctx, environ)
         _cv.reset(token)

@@ -50,3 +50,14 @@ def watched(cls: type[werkzeug.routing.Map]) -> type[Map]:
         return cls  # type: ignore[return-value]
     made: type[Map] = types.new_class(cls.__name__, (_Watched, cls))
     return made
+
+
+def watch(url_map: werkzeug.routing.Map, changed: Callable[[], None]) -> None:
+    """Let any map call ``changed()`` after each change; its class becomes one that can."""
+    url_map.__class__ = watched(type(url_map))
+    url_map.watch(changed)  # type: ignore[attr-defined]
+
+
+def binds_itself(url_map: werkzeug.routing.Map) -> bool:
+    """Whether the class of a map binds it to requests in its own way, to adapters of its own."""
+    return type(url_map).bind_to_environ is not werkzeug.routing.Map.bind_to_environ

@@ -93,6 +93,8 @@ class Matcher:
         if leaf is None:
             if self._merge_slashes and "//" in path:
                 return _ask(adapter, path, method, websocket)
+            if missed and _edited(missed, method, websocket):
+                return _ask(adapter, path, method, websocket)
             raise _no_match(missed, (), method, websocket)
         if leaf.ask:
             return _ask(adapter, path, method, websocket)
@@ -114,6 +116,15 @@ class Matcher:
 def _ask(adapter: Callable[[], MapAdapter], path: str, method: str, websocket: bool) -> Match:
     rule, args = adapter().match(path, method, return_rule=True, websocket=websocket)
     return rule, args  # type: ignore[return-value]
+
+
+def _edited(missed: list[Node], method: str, websocket: bool) -> bool:
+    """Whether a rule got the method after it was compiled: ``rule.methods.add("PATCH")``."""
+    return any(
+        rule.methods is not None and method in rule.methods and rule.websocket == websocket
+        for node in missed
+        for rule in node.rules
+    )
 
 
 def _no_match(

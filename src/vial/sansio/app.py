@@ -24,7 +24,6 @@ from ..late import late
 from ..lazy import lazy
 from ..logging import create_logger
 from ..packages import auto_instance_path
-from ..rendering import default_context
 from ..routing import Map
 from ..routing.map import watched
 from ..sessions import SecureCookieSessionInterface, SessionInterface
@@ -36,10 +35,10 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
 
     from .. import typing as vt
-    from ..blueprints import Blueprint
     from ..flow import Plan
     from ..testing import FlaskClient, FlaskCliRunner
     from ..wrappers import Request, Response
+    from .blueprints import Blueprint
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -86,7 +85,7 @@ class App(Scaffold):
         instance_relative_config: bool = False,
         root_path: str | None = None,
     ) -> None:
-        self._plans: dict[str | None, Plan] = {}
+        self._plans: dict[Any, Plan] = {}
         #: Host headers seen and found well formed; ``None`` is the absent one of HTTP/1.0.
         self._known_hosts: set[str | None] = {None}
         super().__init__(import_name, static_folder, static_url_path, template_folder, root_path)
@@ -104,6 +103,7 @@ class App(Scaffold):
         self.url_map.watch(self._thaw)
         self.subdomain_matching = subdomain_matching
         self._got_first_request = False
+        self._has_streams = False  # routes with stream=True
         if self.has_static_folder:
             self._add_static_rule(static_host, host_matching)
 
@@ -127,10 +127,12 @@ class App(Scaffold):
         self.before_request_funcs = lists_by_key(self._thaw)
         self.after_request_funcs = lists_by_key(self._thaw)
         self.teardown_request_funcs = lists_by_key(self._thaw)
+        self.before_websocket_funcs = lists_by_key(self._thaw)
+        self.after_websocket_funcs = lists_by_key(self._thaw)
+        self.teardown_websocket_funcs = lists_by_key(self._thaw)
         self.url_value_preprocessors = lists_by_key(self._thaw)
         self.url_default_functions = lists_by_key(self._thaw)
         self.template_context_processors = lists_by_key(self._thaw)
-        self.template_context_processors[None].append(default_context)
 
     def _thaw(self) -> None:
         """Drop what was compiled from the registries; the next request compiles it again."""
@@ -217,7 +219,7 @@ class App(Scaffold):
     @setupmethod
     def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
         """Register a blueprint; the options (``url_prefix``, ``name``, …) override its own."""
-        blueprint.register(self, options)  # type: ignore[arg-type]
+        blueprint.register(self, options)
 
     def iter_blueprints(self) -> ValuesView[Blueprint]:
         """The registered blueprints in the order of their registration."""
@@ -236,24 +238,31 @@ class App(Scaffold):
 
         :param endpoint: the name for :meth:`url_for`, by default that of the function.
         :param provide_automatic_options: answer OPTIONS requests, by default yes unless
-            ``methods`` has OPTIONS.
+            ``methods`` has OPTIONS. ``True`` answers them where ``methods`` has it.
         :param options: ``methods`` (``GET``), ``defaults``, ``strict_slashes``, ``subdomain``,
-            … of :class:`werkzeug.routing.Rule`.
+            … of :class:`werkzeug.routing.Rule`. With ``stream=True`` the view begins before the
+            body was received and reads it as it comes, from ``request.stream`` (``async for`` in
+            an async view); under WSGI every view does.
         :raises AssertionError: if the endpoint already has another view.
         """
         endpoint = _endpoint_from_view_func(view_func) if endpoint is None else endpoint
         methods = _methods(rule, options.pop("methods", None), view_func)
+        stream = options.pop("stream", False)
+        required = {m.upper() for m in getattr(view_func, "required_methods", ())}
         if provide_automatic_options is None:
             provide_automatic_options = getattr(view_func, "provide_automatic_options", None)
         if provide_automatic_options is None:
             provide_automatic_options = (
                 "OPTIONS" not in methods and self.config["PROVIDE_AUTOMATIC_OPTIONS"]
             )
-        if provide_automatic_options:
-            methods.add("OPTIONS")
+            if provide_automatic_options:  # one that was asked for finds OPTIONS in methods
+                required.add("OPTIONS")
+        methods |= required
         try:
             rule_object = self.url_rule_class(rule, methods=methods, endpoint=endpoint, **options)
             rule_object.provide_automatic_options = provide_automatic_options  # type: ignore[attr-defined]
+            rule_object.stream = stream  # type: ignore[attr-defined]
+            self._has_streams |= stream
             self.url_map.add(rule_object)
         except (ValueError, LookupError, TypeError, SyntaxError) as e:
             raise _told(e, rule, endpoint, self.url_map.converters) from e
@@ -276,7 +285,9 @@ class App(Scaffold):
         self.view_functions[endpoint] = view_func
 
     @setupmethod
-    def template_filter(self, name: str | None = None) -> Callable[[F], F]:
+    def template_filter(
+        self, name: str | None = None
+    ) -> Callable[[vt.T_template_filter], vt.T_template_filter]:
         """Decorate a Jinja filter."""
         return _registering(self.add_template_filter, name)
 
@@ -286,7 +297,9 @@ class App(Scaffold):
         self.jinja_env.filters[name or f.__name__] = f
 
     @setupmethod
-    def template_test(self, name: str | None = None) -> Callable[[F], F]:
+    def template_test(
+        self, name: str | None = None
+    ) -> Callable[[vt.T_template_test], vt.T_template_test]:
         """Decorate a Jinja test."""
         return _registering(self.add_template_test, name)
 
@@ -296,7 +309,9 @@ class App(Scaffold):
         self.jinja_env.tests[name or f.__name__] = f
 
     @setupmethod
-    def template_global(self, name: str | None = None) -> Callable[[F], F]:
+    def template_global(
+        self, name: str | None = None
+    ) -> Callable[[vt.T_template_global], vt.T_template_global]:
         """Decorate a function that every template may call."""
         return _registering(self.add_template_global, name)
 
@@ -306,13 +321,15 @@ class App(Scaffold):
         self.jinja_env.globals[name or f.__name__] = f
 
     @setupmethod
-    def teardown_appcontext(self, f: F) -> F:
+    def teardown_appcontext(self, f: vt.T_teardown) -> vt.T_teardown:
         """Call ``f(exc)`` when an app context ends, also after an error."""
         self.teardown_appcontext_funcs.append(f)
         return f
 
     @setupmethod
-    def shell_context_processor(self, f: F) -> F:
+    def shell_context_processor(
+        self, f: vt.T_shell_context_processor
+    ) -> vt.T_shell_context_processor:
         """Call ``f()`` for a dict of names that the shell starts with."""
         self.shell_context_processors.append(f)
         return f
@@ -387,23 +404,23 @@ def _methods(rule: str, methods: Any, view_func: Any) -> set[str]:
             f"methods={methods!r} of the rule {rule!r} is a string."
             f" Pass a list, as in methods=[{methods!r}]."
         )
-    required = getattr(view_func, "required_methods", ())
-    return {m.upper() for m in methods} | {m.upper() for m in required}
+    return {m.upper() for m in methods}
 
 
 def _told(e: Exception, rule: str, endpoint: str, converters: Any) -> Exception:
     """Werkzeug's error about a rule, with the rule and what to do about it."""
+    why: Any = e
     if isinstance(e, SyntaxError):  # of the code that Werkzeug makes of the rule
-        e = ValueError("the name of a variable is used twice")
+        why = "the name of a variable is used twice"
     if type(e) is LookupError:
         cure = f"There are {', '.join(converters)}; add yours to url_map.converters before the rule"
-    elif type(e) is ValueError:
+    elif type(e) in (ValueError, SyntaxError):
         cure = "A rule starts with '/', a variable is <name> or <converter:name>, each name once"
     elif type(e) is TypeError:
         cure = "The options of a rule are methods, defaults, strict_slashes, subdomain, host, …"
     else:
         return e
-    return type(e)(f"The rule {rule!r} of the endpoint {endpoint!r} is not valid: {e}. {cure}.")
+    return type(e)(f"The rule {rule!r} of the endpoint {endpoint!r} is not valid: {why}. {cure}.")
 
 
 def _where(function: Callable[..., Any]) -> str:

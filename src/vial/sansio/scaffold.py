@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 
 from ..lazy import lazy
 from ..packages import get_root_path
+from ..rendering import default_context
 
 if TYPE_CHECKING:
     from jinja2.loaders import BaseLoader
@@ -62,6 +63,8 @@ class Scaffold:
         #: Absolute path of the package on the filesystem; where relative folders start.
         self.root_path = get_root_path(import_name) if root_path is None else root_path
         self._make_registries()
+        # Of blueprints too: there it wins over the app's own processors, as in Flask.
+        self.template_context_processors[None].append(default_context)
 
     def _make_registries(self) -> None:
         lists: Callable[[], Any] = lambda: defaultdict(list)  # noqa: E731
@@ -70,6 +73,9 @@ class Scaffold:
         self.before_request_funcs = lists()
         self.after_request_funcs = lists()
         self.teardown_request_funcs = lists()
+        self.before_websocket_funcs = lists()
+        self.after_websocket_funcs = lists()
+        self.teardown_websocket_funcs = lists()
         self.template_context_processors = lists()
         self.url_value_preprocessors = lists()
         self.url_default_functions = lists()
@@ -127,7 +133,9 @@ class Scaffold:
 
         return FileSystemLoader(os.path.join(self.root_path, self.template_folder))
 
-    def _method_route(self, method: str, rule: str, options: dict[str, Any]) -> Callable[[F], F]:
+    def _method_route(
+        self, method: str, rule: str, options: dict[str, Any]
+    ) -> Callable[[vt.T_route], vt.T_route]:
         if "methods" in options:
             raise TypeError(
                 f"'{method.lower()}()' takes no 'methods': it is a route for {method}."
@@ -135,28 +143,28 @@ class Scaffold:
             )
         return self.route(rule, methods=[method], **options)
 
-    def get(self, rule: str, **options: Any) -> Callable[[F], F]:
+    def get(self, rule: str, **options: Any) -> Callable[[vt.T_route], vt.T_route]:
         """:meth:`route` for GET (and HEAD)."""
         return self._method_route("GET", rule, options)
 
-    def post(self, rule: str, **options: Any) -> Callable[[F], F]:
+    def post(self, rule: str, **options: Any) -> Callable[[vt.T_route], vt.T_route]:
         """:meth:`route` for POST."""
         return self._method_route("POST", rule, options)
 
-    def put(self, rule: str, **options: Any) -> Callable[[F], F]:
+    def put(self, rule: str, **options: Any) -> Callable[[vt.T_route], vt.T_route]:
         """:meth:`route` for PUT."""
         return self._method_route("PUT", rule, options)
 
-    def delete(self, rule: str, **options: Any) -> Callable[[F], F]:
+    def delete(self, rule: str, **options: Any) -> Callable[[vt.T_route], vt.T_route]:
         """:meth:`route` for DELETE."""
         return self._method_route("DELETE", rule, options)
 
-    def patch(self, rule: str, **options: Any) -> Callable[[F], F]:
+    def patch(self, rule: str, **options: Any) -> Callable[[vt.T_route], vt.T_route]:
         """:meth:`route` for PATCH."""
         return self._method_route("PATCH", rule, options)
 
     @setupmethod
-    def route(self, rule: str, **options: Any) -> Callable[[F], F]:
+    def route(self, rule: str, **options: Any) -> Callable[[vt.T_route], vt.T_route]:
         """Decorate a view: call it for requests whose URL matches ``rule``.
 
         The options are those of :meth:`add_url_rule`; ``endpoint`` is by default the function's
@@ -168,7 +176,7 @@ class Scaffold:
                 f" {rule!r}. Were the parentheses forgotten?"
             )
 
-        def decorator(f: F) -> F:
+        def decorator(f: vt.T_route) -> vt.T_route:
             endpoint = options.pop("endpoint", None)
             self.add_url_rule(rule, endpoint, f, **options)
             return f
@@ -185,6 +193,39 @@ class Scaffold:
     ) -> None:
         raise NotImplementedError
 
+    def websocket(self, rule: str, **options: Any) -> Callable[[F], F]:
+        """Decorate a view for WebSockets whose URL matches ``rule``: it talks to the client by
+        :data:`vial.websocket` for as long as it runs.
+
+        An async view runs on the server's loop, a sync one in a thread of its own. It needs a
+        server that speaks ASGI or RSGI; ``vial run`` and ``vial serve`` do.
+        """
+        if callable(rule):
+            raise TypeError(
+                "A WebSocket needs the rule of its URLs, as in @app.websocket('/path'); it was"
+                f" given {rule!r}. Were the parentheses forgotten?"
+            )
+
+        def decorator(f: F) -> F:
+            self.add_websocket(rule, options.pop("endpoint", None), f, **options)
+            return f
+
+        return decorator
+
+    def add_websocket(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        **options: Any,
+    ) -> None:
+        """:meth:`websocket` as a plain call; the options are those of :meth:`add_url_rule`."""
+        if "methods" in options:
+            raise TypeError("A WebSocket takes no 'methods': its handshake is always a GET.")
+        self.add_url_rule(
+            rule, endpoint, view_func, False, methods=["GET"], websocket=True, **options
+        )
+
     @setupmethod
     def endpoint(self, endpoint: str) -> Callable[[F], F]:
         """Decorate the view of an endpoint whose rule was added without one."""
@@ -196,47 +237,71 @@ class Scaffold:
         return decorator
 
     @setupmethod
-    def before_request(self, f: F) -> F:
+    def before_request(self, f: vt.T_before_request) -> vt.T_before_request:
         """Call ``f()`` before each request; what it returns, if anything, is the response."""
         self.before_request_funcs.setdefault(None, []).append(f)
         return f
 
     @setupmethod
-    def after_request(self, f: F) -> F:
+    def after_request(self, f: vt.T_after_request) -> vt.T_after_request:
         """Call ``f(response)`` after each request; it returns the response to send."""
         self.after_request_funcs.setdefault(None, []).append(f)
         return f
 
     @setupmethod
-    def teardown_request(self, f: F) -> F:
+    def teardown_request(self, f: vt.T_teardown) -> vt.T_teardown:
         """Call ``f(exc)`` when the request ends, also after an error."""
         self.teardown_request_funcs.setdefault(None, []).append(f)
         return f
 
     @setupmethod
-    def context_processor(self, f: F) -> F:
+    def before_websocket(self, f: vt.T_before_request) -> vt.T_before_request:
+        """Call ``f()`` before each WebSocket; what it returns, if anything, refuses it: an answer
+        by HTTP to the handshake."""
+        self.before_websocket_funcs.setdefault(None, []).append(f)
+        return f
+
+    @setupmethod
+    def after_websocket(self, f: F) -> F:
+        """Call ``f(response)`` after the view of each WebSocket: with the answer of one that was
+        refused, which it may replace, and else with ``None``."""
+        self.after_websocket_funcs.setdefault(None, []).append(f)
+        return f
+
+    @setupmethod
+    def teardown_websocket(self, f: vt.T_teardown) -> vt.T_teardown:
+        """Call ``f(exc)`` when the WebSocket is over, also after an error."""
+        self.teardown_websocket_funcs.setdefault(None, []).append(f)
+        return f
+
+    @setupmethod
+    def context_processor(
+        self, f: vt.T_template_context_processor
+    ) -> vt.T_template_context_processor:
         """Call ``f()`` before a template is rendered; it returns a dict of template variables."""
         self.template_context_processors[None].append(f)
         return f
 
     @setupmethod
-    def url_value_preprocessor(self, f: F) -> F:
+    def url_value_preprocessor(self, f: vt.T_url_value_preprocessor) -> vt.T_url_value_preprocessor:
         """Call ``f(endpoint, values)`` before the request; it may change ``values``."""
         self.url_value_preprocessors[None].append(f)
         return f
 
     @setupmethod
-    def url_defaults(self, f: F) -> F:
+    def url_defaults(self, f: vt.T_url_defaults) -> vt.T_url_defaults:
         """Call ``f(endpoint, values)`` when a URL is built; it may change ``values``."""
         self.url_default_functions[None].append(f)
         return f
 
     @setupmethod
-    def errorhandler(self, code_or_exception: type[Exception] | int) -> Callable[[F], F]:
+    def errorhandler(
+        self, code_or_exception: type[Exception] | int
+    ) -> Callable[[vt.T_error_handler], vt.T_error_handler]:
         """Decorate a function ``f(error)`` that answers for a status code or exception class."""
         self._get_exc_class_and_code(code_or_exception)  # a mistake is told where it was made
 
-        def decorator(f: F) -> F:
+        def decorator(f: vt.T_error_handler) -> vt.T_error_handler:
             self.register_error_handler(code_or_exception, f)
             return f
 

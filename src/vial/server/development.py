@@ -98,8 +98,9 @@ def _make_server(
     files: tuple[str, str] | None,
     on_ready: Callable[[], None],
 ) -> EmbeddedServer:
+    entrance = getattr(app, "_asgi_entrance", lambda: app)()
     try:
-        return EmbeddedServer(app, listener, ssl_files=files, on_ready=on_ready)
+        return EmbeddedServer(entrance, listener, ssl_files=files, on_ready=on_ready)
     except OSError as e:  # ssl.SSLError is one
         raise _failure(
             f"the certificate {files} cannot be used: {e}. Both files must exist, in PEM format."
