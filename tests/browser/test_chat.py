@@ -24,7 +24,7 @@ def enter(window: Window, name: str, room: str) -> Page:
     page = window.page
     page.context.request.post("/", form={"name": name, "room": room}, max_redirects=0)
     page.goto(f"/room/{room}")
-    expect(person(page, name)).to_be_attached()
+    wait_until_joined(page, name)
     return page
 
 
@@ -34,8 +34,14 @@ def enter_by_form(window: Window, name: str, room: str) -> Page:
     page.get_by_label("Your name").fill(name)
     page.get_by_label("Room").fill(room)
     page.get_by_role("button", name="Enter the room").click()
-    expect(person(page, name)).to_be_attached()
+    wait_until_joined(page, name)
     return page
+
+
+def wait_until_joined(page: Page, name: str) -> None:
+    """The others hear of a person before the page does: what it sends is kept back until then."""
+    expect(person(page, name)).to_be_attached()
+    wait_until(page, "joined")
 
 
 def say(page: Page, text: str) -> None:
@@ -212,11 +218,16 @@ def test_earlier_messages_come_on_demand(chat: ChatServer, open_window: Open) ->
 
 def wait_for_websocket(page: Page) -> None:
     """Wait until the connection, which begins with polling, has its transport for good."""
-    for _ in range(100):
-        if page.evaluate("socket.io.engine.transport.name") == "websocket":
+    wait_until(page, "socket.io.engine.transport.name == 'websocket'")
+
+
+def wait_until(page: Page, expression: str) -> None:
+    """As `page.wait_for_function`, which the page's policy (no eval) forbids."""
+    for _ in range(200):
+        if page.evaluate(expression):
             return
         page.wait_for_timeout(50)
-    raise AssertionError("no WebSocket after five seconds")
+    raise AssertionError(f"not true after ten seconds: {expression}")
 
 
 def keep_lines(chat: ChatServer, numbers: range) -> None:

@@ -97,7 +97,7 @@ def _encoded(headers: HeaderList) -> list[tuple[bytes, bytes]]:
 
 
 class RsgiChannel(Channel):
-    """A WebSocket of granian's RSGI: no close codes, headers or subprotocols; a refusal is a status."""
+    """A WebSocket of RSGI: no close codes, headers or subprotocols; a refusal is a status."""
 
     has_headers = has_subprotocols = False
     _transport: Any = None
