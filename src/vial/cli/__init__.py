@@ -6,13 +6,7 @@ Names are those of ``flask.cli`` (Flask 3.1.3).
 from __future__ import annotations
 
 from ..flask_mode import install_as_flask
-from .commands import (
-    CertParamType,
-    SeparatedPathType,
-    routes_command,
-    run_command,
-    shell_command,
-)
+from .commands import routes_command, shell_command
 from .context import AppGroup, ScriptInfo, pass_script_info, with_appcontext
 from .discovery import (
     NoAppException,
@@ -23,6 +17,7 @@ from .discovery import (
 )
 from .environment import load_dotenv, show_server_banner
 from .groups import FlaskGroup, get_version
+from .run import CertParamType, SeparatedPathType, run_command
 
 __all__ = [
     "AppGroup",

@@ -14,10 +14,11 @@ import click
 
 from ..app import Vial
 from ..globals import current_app
-from .commands import debug_option, routes_command, run_command, set_app, shell_command
+from .commands import debug_option, routes_command, set_app, shell_command
 from .context import AppGroup, ScriptInfo
 from .discovery import NoAppException
 from .environment import load_dotenv
+from .run import run_command
 from .serve import serve_command
 
 

@@ -1,0 +1,117 @@
+"""``vial run``."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import click
+from werkzeug.utils import import_string
+
+from ..helpers import get_debug_flag
+from .commands import _target, debug_option
+from .context import ScriptInfo, pass_script_info
+from .environment import show_server_banner
+
+
+def _certificate(
+    ctx: click.Context, param: click.Parameter, value: str | ssl.SSLContext | None
+) -> tuple[str, str] | str | None:
+    key = ctx.params.pop("key", None)
+    if isinstance(value, ssl.SSLContext):
+        raise click.BadParameter(
+            "name the files of certificate and key, not an object.", ctx, param
+        )
+    if (key is None) == (value in (None, "adhoc")):
+        return value if key is None else (str(value), key)
+    if key is None:
+        raise click.BadParameter("also give the certificate's key with '--key'.", ctx, param)
+    raise click.BadParameter("'--key' goes with a certificate file in '--cert'.", ctx, param)
+
+
+class CertParamType(click.ParamType):  # type: ignore[type-arg]
+    """A certificate: a file, ``adhoc``, or the import name of an :class:`ssl.SSLContext`."""
+
+    name = "path"
+    _file = click.Path(exists=True, dir_okay=False, resolve_path=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._file(value, param, ctx)
+        except click.BadParameter:
+            if str(value).lower() == "adhoc":
+                return "adhoc"
+            found = import_string(value, silent=True)
+            if not isinstance(found, ssl.SSLContext):
+                raise
+            return found
+
+
+class SeparatedPathType(click.Path):
+    """Several paths in one value, separated as in ``PATH``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        convert = super().convert
+        return [convert(item, param, ctx) for item in self.split_envvar_value(value)]
+
+
+@click.command("run", short_help="Run a development server.")
+@_target
+@click.option(
+    "--host",
+    "-h",
+    default="127.0.0.1",
+    help="The address to listen on.",
+    show_default=True,
+    envvar="VIAL_RUN_HOST",
+)
+@click.option(
+    "--port",
+    "-p",
+    default=5000,
+    help="The port to listen on; 0 for any free one.",
+    show_default=True,
+    envvar="VIAL_RUN_PORT",
+)
+@click.option(
+    "--key",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+    is_eager=True,
+    help="The certificate's key file (PEM).",
+)
+@click.option(
+    "--cert",
+    type=CertParamType(),
+    callback=_certificate,
+    help="Serve HTTPS with this certificate file (PEM), or 'adhoc' for a throw-away one.",
+)
+@click.option("--reload/--no-reload", default=None, help="Restart when a file changes.")
+@click.option("--debugger/--no-debugger", default=None, hidden=True)
+@click.option("--with-threads/--without-threads", default=True, hidden=True)
+@click.option("--extra-files", type=SeparatedPathType(), hidden=True)
+@click.option("--exclude-patterns", type=SeparatedPathType(), hidden=True)
+@pass_script_info
+def run_command(
+    info: ScriptInfo,
+    /,
+    host: str,
+    port: int,
+    cert: Any,
+    reload: bool | None,
+    **werkzeug_options: Any,
+) -> None:
+    """Run a development server.
+
+    Serves the application in FILE ('hello.py') or MODULE ('package.module:app'). Without one, the
+    '--app' option, the FLASK_APP environment variable or wsgi.py, app.py or main.py in the current
+    directory says which.
+    """
+    # granian is loaded by this command only.
+    from ..server import serve
+
+    app = info.load_app()
+    show_server_banner(get_debug_flag(), info.app_import_path or app.name)
+    serve(app, host, port, ssl_context=cert, use_reloader=bool(reload))
+
+
+run_command.params.insert(0, debug_option())
