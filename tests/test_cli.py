@@ -283,7 +283,7 @@ def test_run_serves_the_app_and_prints_its_name(served: list[Any], tmp_path: Pat
     assert result.output == " * Serving Vial app 'hello.py'\n * Debug mode: off\n"
     [((app, *address), options)] = served
     assert (app.name, address) == ("hello", ["127.0.0.1", 5000])
-    assert options == {"ssl_context": None, "use_reloader": False}
+    assert options == {"ssl_context": None, "use_reloader": False, "use_debugger": False}
 
 
 def test_an_unguarded_app_run_in_the_program_does_not_block(

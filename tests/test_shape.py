@@ -54,6 +54,7 @@ LATE_IMPORTS: dict[str, set[str]] = {
     "vial.plans": {"vial.concurrency", "vial.gateways.threads"},
     "vial.sansio.app": {"vial.templating"},
     "vial.sansio.scaffold": {"jinja2", "vial.cli"},
+    "vial.server.development": {"vial.server.debugger"},
     "vial.served": {"vial.gateways.asgi", "vial.gateways.rsgi", "vial.life"},
     "vial.socketio.options": {"vial.socketio.packed"},
     "vial.socketio.bus": {"redis", "redis.backoff", "redis.retry"},

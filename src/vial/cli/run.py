@@ -98,6 +98,7 @@ def run_command(
     port: int,
     cert: Any,
     reload: bool | None,
+    debugger: bool | None,
     **werkzeug_options: Any,
 ) -> None:
     """Run a development server.
@@ -110,8 +111,9 @@ def run_command(
     from ..server import serve
 
     app = info.load_app()
+    use_debugger = get_debug_flag() if debugger is None else debugger
     show_server_banner(get_debug_flag(), info.app_import_path or app.name)
-    serve(app, host, port, ssl_context=cert, use_reloader=bool(reload))
+    serve(app, host, port, ssl_context=cert, use_reloader=bool(reload), use_debugger=use_debugger)
 
 
 run_command.params.insert(0, debug_option())

@@ -57,6 +57,7 @@ def run(
     if port is None or port == "":
         port = name_port or DEFAULT_PORT
     show_server_banner(app.debug, app.name)
+    options.setdefault("use_debugger", app.debug)
     serve(app, host or name_host or DEFAULT_HOST, int(port), **options)
 
 
@@ -67,12 +68,16 @@ def serve(
     *,
     ssl_context: tuple[str, str] | str | None = None,
     use_reloader: bool = False,
+    use_debugger: bool = False,
+    use_evalex: bool = True,
     **werkzeug_options: Any,
 ) -> None:
     """Serve an ASGI application until Ctrl-C or SIGTERM, printing its address once it answers.
 
     :param ssl_context: certificate and key file (PEM), or ``"adhoc"`` for a self-signed one.
     :param use_reloader: not there yet; asked for, it is mentioned and left out.
+    :param use_debugger: show a page for exceptions that the application lets out.
+    :param use_evalex: put consoles on that page, for browsers on this machine.
     :param werkzeug_options: accepted for programs written for Werkzeug's server; this one needs
         none of them.
     :raises SystemExit: with code 1 when the server cannot start.
@@ -81,6 +86,11 @@ def serve(
         print(
             " * The reloader is not available yet; restart the server after a change.", flush=True
         )
+    if use_debugger:
+        # Nobody pays for loading it but who uses it.
+        from .debugger import DebuggedASGI
+
+        app = DebuggedASGI(app, host=host, evalex=use_evalex)
     with ExitStack() as closing:
         files = _ssl_files(ssl_context, closing)
         listener = closing.enter_context(_listen(host, port))
