@@ -526,6 +526,33 @@ def test_a_view_may_see_that_it_is_cancelled_and_what_it_raises_then_is_answered
     assert body["body"] == b"in spite of it"
 
 
+def test_a_question_whether_the_client_left_is_never_taken_back(app: Vial) -> None:
+    # granian 2.8.7: after a cancelled one a receive() may say, falsely, that the client left.
+    ended = False
+
+    @app.get("/")
+    async def view() -> Any:
+        await asyncio.sleep(0)
+        return iter(["a", "b"])
+
+    async def receive() -> Message:
+        try:
+            return await never()
+        except asyncio.CancelledError:
+            if not ended:
+                receive_is_cancelled.append(True)
+            raise
+
+    async def send(message: Message) -> None:
+        nonlocal ended
+        ended = message == {"type": "http.response.body", "body": b""}
+
+    receive_is_cancelled: list[bool] = []
+    sent = asyncio.run(exchange(app, then=receive, send=send))
+    assert [message.get("body") for message in sent] == [None, b"a", b"b", b""]
+    assert receive_is_cancelled == []
+
+
 def test_a_sync_view_whose_client_left_runs_to_its_end(app: Vial) -> None:
     done: list[str] = []
     app.add_url_rule("/", "view", lambda: done.append("view") or "")

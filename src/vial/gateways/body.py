@@ -19,6 +19,7 @@ from ..bodies import BrokenBody
 from .over_limit import LateBody, next_piece
 
 if TYPE_CHECKING:
+    from ..app import Vial
     from .loop import LoopContext
 
 #: Bytes kept in memory; the rest of a body goes to a temporary file. Werkzeug's for uploads.
@@ -112,3 +113,17 @@ async def wait_for_disconnect(receive: Receive) -> None:
     """Return when the client has left."""
     while (await receive())["type"] != "http.disconnect":
         await asyncio.sleep(0)  # some harnesses give a request again and again, and never wait
+
+
+def is_stream(app: Vial, path: str, method: str) -> bool:
+    """Whether the route is one with ``stream=True``; unknown where Werkzeug does the matching,
+    which wants a request."""
+    try:
+        rule, _ = (app._matcher or app._make_matcher()).match(path, method, _no_adapter)
+    except (HTTPException, LookupError):
+        return False
+    return getattr(rule, "stream", False)
+
+
+def _no_adapter() -> Any:
+    raise LookupError

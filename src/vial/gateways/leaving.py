@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..driver import go_on
 
+if TYPE_CHECKING:
+    from .loop import LoopContext
 
-async def until_left(driver: Any, waits_for: Any, left: Callable[[], Any]) -> Any:
-    """Await work that was begun (see :mod:`vial.driver`), cancelling it when the client left;
-    then its result is ``None``.
 
-    :param left: makes an awaitable that ends when the client has left.
+def leaving(ctx: LoopContext) -> asyncio.Future[Any]:
+    """Done when the client has left; cancelled at the end of the request.
+
+    One for all of the request: where a first ``receive()`` was cancelled, granian's ASGI may tell
+    the next one that the client has left although it is there (2.8.7).
     """
+    if ctx.leaving is None:
+        ctx.leaving = asyncio.ensure_future(ctx.outlet.left())
+    return ctx.leaving  # type: ignore[no-any-return]
+
+
+async def until_left(ctx: LoopContext, driver: Any, waits_for: Any) -> Any:
+    """Await work that was begun (see :mod:`vial.driver`), cancelling it when the client left;
+    then its result is ``None``."""
     task = asyncio.current_task()
     has_left = is_over = False
 
-    def cancel(leaving: asyncio.Future[Any]) -> None:
+    def cancel(leaving: asyncio.Future[None]) -> None:
         nonlocal has_left
         failed = leaving.cancelled() or leaving.exception() is not None
         if task is not None and not is_over and not failed:
             has_left = True
             task.cancel()
 
-    leaving = asyncio.ensure_future(left())
-    leaving.add_done_callback(cancel)
+    leaves = leaving(ctx)
+    leaves.add_done_callback(cancel)
     try:
         return await go_on(driver, waits_for)
     except asyncio.CancelledError:
@@ -35,6 +45,6 @@ async def until_left(driver: Any, waits_for: Any, left: Callable[[], Any]) -> An
         return None
     finally:
         is_over = True
-        leaving.cancel()
+        leaves.remove_done_callback(cancel)
         if has_left and task is not None:
             task.uncancel()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any
-
-from werkzeug.exceptions import HTTPException
+from typing import IO, Any
 
 from ..bodies import BrokenBody
 from ..concurrency import PoolSaturated, run_in_pool, worker_pool
@@ -18,15 +16,12 @@ from ..lazy import lazy
 from ..signals import appcontext_pushed
 from ..wrappers import Response
 from . import methods
-from .body import open_body, receive_body
+from .body import is_stream, open_body, receive_body
 from .calling import called
 from .environ import from_scope
 from .leaving import until_left
 from .over_limit import LateBody
 from .sending import respond
-
-if TYPE_CHECKING:
-    from ..app import Vial
 
 
 class LoopContext(RequestContext):
@@ -43,6 +38,8 @@ class LoopContext(RequestContext):
     outlet: Any
     #: Whether a part of the body was not received.
     is_open = False
+    #: Of :func:`.leaving.leaving`, once somebody asked.
+    leaving: Any = None
 
     def send_whole(
         self, status: int, headers: list[tuple[str, str]], body: bytes, is_ascii: bool = False
@@ -75,8 +72,8 @@ async def serve(ctx: LoopContext, path: str, method: str) -> None:
     announced = ctx.content_length is not None or ctx.chunked
     # Only HTTP/2 and 3 have bodies that no header announces.
     if announced or (method not in ("GET", "HEAD") and ctx.http_version >= "2"):
-        is_stream = app._has_streams and _is_stream(app, path, method)
-        body = ctx.body = await (open_body if is_stream else receive_body)(ctx)
+        is_late = app._has_streams and is_stream(app, path, method)
+        body = ctx.body = await (open_body if is_late else receive_body)(ctx)
         ctx.is_open = isinstance(body[0], (BrokenBody, LateBody))
     try:
         response: Any
@@ -103,6 +100,8 @@ async def serve(ctx: LoopContext, path: str, method: str) -> None:
             if sending is not None:
                 await sending
     finally:
+        if ctx.leaving:
+            ctx.leaving.cancel()
         if body is not None and type(body[0]) is not BytesIO:
             body[0].close()  # a temporary file
 
@@ -131,18 +130,4 @@ def _run_sync(ctx: LoopContext) -> Response:
 async def _rest(ctx: LoopContext, driver: Any, waits_for: Any) -> Response | None:
     if ctx.is_open:  # no sign of the client's leaving: more of the body may come
         return await go_on(driver, waits_for)  # type: ignore[no-any-return]
-    return await until_left(driver, waits_for, ctx.outlet.left)  # type: ignore[no-any-return]
-
-
-def _is_stream(app: Vial, path: str, method: str) -> bool:
-    """Whether the route is one with ``stream=True``; unknown where Werkzeug does the matching,
-    which wants a request."""
-    try:
-        rule, _ = (app._matcher or app._make_matcher()).match(path, method, _no_adapter)
-    except (HTTPException, LookupError):
-        return False
-    return getattr(rule, "stream", False)
-
-
-def _no_adapter() -> Any:
-    raise LookupError
+    return await until_left(ctx, driver, waits_for)  # type: ignore[no-any-return]

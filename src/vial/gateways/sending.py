@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as ResponseBase
 from ..concurrency import run_in_pool
 from ..wrappers import Response
 from .calling import called, in_request
+from .leaving import leaving
 from .outlet import ClientLeft, Outlet
 
 if TYPE_CHECKING:
@@ -72,14 +73,12 @@ async def _headers(ctx: LoopContext, response: Response) -> Headers:
 async def _stream(ctx: LoopContext, response: Response, outlet: Outlet) -> None:
     """Send chunk by chunk; stop, and let the generator clean up, when the client left."""
     sending = asyncio.ensure_future(_send_chunks(ctx, response, outlet))
-    leaving = asyncio.ensure_future(outlet.left())
     try:
-        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({sending, leaving(ctx)}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        leaving.cancel()
         if not sending.done():
             sending.cancel()
-        await asyncio.wait({sending, leaving})
+        await asyncio.wait({sending})
     if not sending.cancelled():
         with suppress(ClientLeft):
             sending.result()
