@@ -28,8 +28,8 @@ LAYERS = [
     "gateways",
     "sansio compiled served life app blueprints plans responses sessions templating rendering"
     " streaming events event_bodies views helpers websockets debughelpers",
-    "testing testing_websockets cli server flask_mode __main__ socketio forms login sqlalchemy"
-    " bootstrap script",
+    "testing testing_websockets checking cli server flask_mode __main__ socketio forms login"
+    " sqlalchemy bootstrap script",
 ]
 BATTERIES = {"socketio", "forms", "login", "sqlalchemy", "bootstrap", "script"}
 
@@ -44,6 +44,7 @@ LATE_IMPORTS: dict[str, set[str]] = {
         "vial.testing",
     },
     "vial.bodies": {"vial.concurrency"},
+    "vial.cli.check": {"vial.checking"},
     "vial.cli.commands": {"code", "readline", "rlcompleter"},
     "vial.cli.environment": {"dotenv"},
     "vial.cli.run": {"vial.server"},

@@ -14,6 +14,7 @@ import click
 
 from ..app import Vial
 from ..globals import current_app
+from .check import check_command
 from .commands import debug_option, routes_command, set_app, shell_command
 from .context import AppGroup, ScriptInfo
 from .discovery import NoAppException
@@ -111,7 +112,8 @@ class FlaskGroup(AppGroup):
         self.load_dotenv = load_dotenv
         self.set_debug_flag = set_debug_flag
         if add_default_commands:
-            for command in (run_command, serve_command, shell_command, routes_command):
+            commands = (run_command, serve_command, shell_command, routes_command, check_command)
+            for command in commands:
                 self.add_command(command)
         self._plugins_loaded = False
 

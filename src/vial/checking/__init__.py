@@ -1,0 +1,103 @@
+"""What ``vial check`` does: read an application, its sources and its templates, and say what is
+wrong. No view is run, and nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..app import Vial
+from . import configuration, dangers, functions, links, routes, templates
+from .findings import CODES, Choice, Finding, is_ignored
+from .project import Project, Template, shown
+from .sources import Source
+
+__all__ = ["CODES", "Choice", "Finding", "Report", "check"]
+
+_OF_APP: tuple[Callable[[Project], Iterator[Finding]], ...] = (
+    routes.hidden_routes,
+    routes.view_arguments,
+    templates.blueprint_folders,
+    functions.silent_views,
+    functions.blocking_calls,
+    functions.bool_hooks,
+    functions.hiding_files,
+)
+_OF_PRODUCTION = (configuration.configuration, configuration.debug_settings)
+_OF_SOURCE: tuple[Callable[[Project, Source], Iterator[Finding]], ...] = (
+    links.python_links,
+    routes.wrong_methods,
+    routes.duplicate_endpoints,
+    routes.forgotten_blueprints,
+    templates.rendered_templates,
+    functions.error_codes,
+    functions.unguarded_run,
+    dangers.dangers,
+    dangers.unsafe_yaml,
+    configuration.open_origins,
+)
+_OF_TEMPLATE: tuple[Callable[[Project, Template], Iterator[Finding]], ...] = (
+    links.template_links,
+    templates.syntax_errors,
+    templates.used_templates,
+    templates.unknown_filters,
+    templates.unsafe_markup,
+)
+
+
+@dataclass
+class Report:
+    """What was found, by file and line, and how much was looked at."""
+
+    findings: list[Finding] = field(default_factory=list)
+    checked: dict[str, int] = field(default_factory=dict)
+    #: Files that were too large, unreadable or nested too deeply.
+    skipped: list[str] = field(default_factory=list)
+
+
+def check(app: Vial, choice: Choice | None = None) -> Report:
+    """Everything that is wrong with a loaded application.
+
+    Reads the files of its own modules that are loaded and of its template folders; imports
+    nothing, calls no function of the program but its template loaders.
+    """
+    choice = Choice() if choice is None else choice
+    project = Project(app)
+    places: list[Source | Template] = [*project.sources, *project.unused, *project.templates]
+    lines = {shown(place.path): place.lines for place in places}
+    wanted = {
+        finding
+        for finding in _all(project)
+        if finding.code in choice
+        and not is_ignored(lines.get(finding.file, []), finding.line, finding.code)
+    }
+    counts = {
+        "routes": sum(map(len, project.rules.values())),
+        "python": len(project.sources),
+        "templates": len(project.templates),
+    }
+    return Report(sorted(wanted), counts, sorted(project.skipped))
+
+
+def _all(project: Project) -> Iterator[Finding]:
+    """What each rule finds, unsorted and perhaps more than once."""
+    for rule in (*_OF_APP, *_OF_PRODUCTION):
+        yield from rule(project)
+    for source in project.sources:
+        yield from _in_file(project, source, _OF_SOURCE)
+    for source in project.unused:
+        yield from _in_file(project, source, (routes.unimported_blueprints,))
+    for template in project.templates:
+        yield from _in_file(project, template, _OF_TEMPLATE)
+
+
+def _in_file(
+    project: Project, place: Any, rules: Iterable[Callable[..., Any]]
+) -> Iterator[Finding]:
+    """The rules that look at one file. One file that cannot be looked at stops no other."""
+    for rule in rules:
+        try:
+            yield from rule(project, place)
+        except RecursionError:  # an expression of a thousand operators
+            project.skipped.add(shown(place.path))
