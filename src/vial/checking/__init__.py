@@ -1,5 +1,16 @@
 """What ``vial check`` does: read an application, its sources and its templates, and say what is
-wrong. No view is run, and nothing is changed."""
+wrong. No view is run, and nothing is changed.
+
+The application is loaded, so that its routes, filters and configuration are what they are; its
+sources are read as trees, so that what is found has a line. A rule is a generator of findings over
+the whole project, one source or one template. It would rather miss something than report what is
+right: what it cannot know (a variable, an unknown decorator, a function of the program's own
+between two steps) it leaves alone.
+
+To add a rule: a code in :data:`~vial.checking.findings.CODES` and in ``docs/check.md``, a function
+in the module of its family, its name in a tuple below, a line in ``tests/data/check``, and the
+look-alikes that it must not report in ``tests/checking``.
+"""
 
 from __future__ import annotations
 

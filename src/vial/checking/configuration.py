@@ -1,4 +1,8 @@
-"""V501 to V511: what is fine while developing and not in production."""
+"""V501 to V511: what is fine while developing and not in production.
+
+What is judged is the configuration of the loaded app, so the environment of production has to be
+there. Sources only tell in which line a value was set, and what was switched on by hand.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""V301 to V306: functions that the framework calls, and files that get in its way."""
+"""V301 to V306: functions that the framework calls, and files that get in its way.
+
+A function is found by the file and line of the code object that the app holds, below decorators
+that set ``__wrapped__``. What other decorators make of it is not known.
+"""
 
 from __future__ import annotations
 

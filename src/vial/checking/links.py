@@ -1,4 +1,8 @@
-"""V101 to V104: what ``url_for`` is asked for, in Python and in templates."""
+"""V101 to V104: what ``url_for`` is asked for, in Python and in templates.
+
+Nothing is reported where a function of the program may add arguments (``url_defaults``), mend a
+link that cannot be built (``url_build_error_handlers``) or take the place of ``url_for``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""V105 to V109: rules and the views behind them."""
+"""V105 to V109: rules and the views behind them.
+
+Most mistakes of this kind end the program when it is imported. What is left is what a decorator
+accepts and no request can use, and what stands in a function or module that has not run yet.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,11 @@ _VARIABLE = re.compile(r"<(?:(\w+)(?:\((.*?)\))?:)?\w+>")
 
 
 def hidden_routes(project: Project) -> Iterator[Finding]:
-    """V105: a rule whose requests another one always gets."""
+    """V105: a rule whose requests another one always gets.
+
+    Of two rules that match the same URLs the first one wins. Rules with different converters are
+    not compared: which URLs a converter matches is for Werkzeug to know.
+    """
     first: dict[Any, list[Rule]] = {}
     for rule in project.app.url_map.iter_rules():
         same = first.setdefault(_shape(project, rule), [])
@@ -127,7 +135,11 @@ def _mismatch(
 
 
 def wrong_methods(project: Project, source: Source) -> Iterator[Finding]:
-    """V107: ``methods=`` that is no list of methods."""
+    """V107: ``methods=`` that is no list of methods.
+
+    A text is refused when the route is registered; a method that does not exist is not, and the
+    view is simply never called. WebDAV's and other registered methods exist (IANA).
+    """
     for call in source.calls:
         name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
         if name not in ("route", "add_url_rule"):
@@ -190,7 +202,10 @@ def _endpoint(decorator: ast.expr, node: Function) -> tuple[str, str]:
 
 
 def forgotten_blueprints(project: Project, source: Source) -> Iterator[Finding]:
-    """V109: a blueprint that was made and that the app does not have."""
+    """V109: a blueprint that was made and that the app does not have.
+
+    One that is named in any call of ``register_blueprint`` is left alone: the program decides.
+    """
     registered = {id(blueprint) for blueprint in project.app.blueprints.values()}
     for node in source.tree.body:
         name = _new_blueprint(source, node)

@@ -1,4 +1,8 @@
-"""V201 to V205, and V401 in templates: templates, what they use, and who asks for them."""
+"""V201 to V205, and V401 in templates: templates, what they use, and who asks for them.
+
+Templates are parsed by the app's own environment, so its extensions, delimiters and filters
+count. None is compiled or rendered.
+"""
 
 from __future__ import annotations
 
