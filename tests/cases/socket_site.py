@@ -28,9 +28,11 @@ async def state() -> dict[str, Any]:
     """What is open, and what this process uses."""
     with open("/proc/self/statm") as statm:
         resident = int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    tasks = [repr(t) for t in asyncio.all_tasks() if not is_of_hypercorn(t)]
     return {
         "open": len(watch_of(asyncio.get_running_loop()).channels),
-        "tasks": len([t for t in asyncio.all_tasks() if not is_of_hypercorn(t)]),
+        "tasks": len(tasks),
+        "which": tasks,
         "threads": sum(t.name.startswith("vial-websocket") for t in threading.enumerate()),
         "resident": resident,
         "ended": ended,
