@@ -85,11 +85,14 @@ def test_an_option_that_argparse_does_not_know_is_refused_at_once(manager: Manag
 def test_options_of_decorators_add_up(manager: Manager) -> None:
     @manager.option("-n", "--name", default="joe", help="who")
     @manager.option("-u", "--url", dest="address", type=int)
-    def hello(name: str, address: int | None) -> Any:
+    def hello(name: str = "", address: int | None = None, again: bool = False, all: int = 0) -> Any:
+        "Says hello."
         return name, address
 
     assert run(manager, "hello") == ("joe", None)
     assert run(manager, "hello", "--url", "3", "-n", "Ann") == ("Ann", 3)
+    assert manager._commands["hello"].description == "Says hello."
+    assert Command.description == Command().description == ""
 
     @manager.option("--times", type=int)
     @manager.command

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from ..app import Vial
 from .options import Group, Option, Parser, declare, options_of
@@ -23,6 +23,15 @@ class InvalidCommand(Exception, SystemExit):
         self.code = " ".join(map(str, args)) or type(self).__name__
 
 
+class _Docstring:
+    """The help text of a command that has no other."""
+
+    def __get__(self, command: Any, owner: type) -> str:
+        # The docstring of Command itself is for those who write commands.
+        own = getattr(command, "__dict__", {}).get("__doc__") if owner is Command else owner.__doc__
+        return inspect.cleandoc(own or "")
+
+
 class Command:
     """Something that a :class:`Manager` can run: a subclass with :meth:`run`, or a function.
 
@@ -31,6 +40,8 @@ class Command:
     :param func: what to run. Its parameters become arguments and options.
     """
 
+    #: The help text; the docstring, unless a subclass or an instance sets it.
+    description: str = cast(str, _Docstring())
     #: What the command takes, as :class:`Option` and :class:`Group`.
     option_list: Sequence[Option | Group] = ()
     #: Flags that show the help text; None for those of the manager.
@@ -44,12 +55,6 @@ class Command:
         self.run = func  # type: ignore[method-assign]
         self.__doc__ = func.__doc__
         self.option_list = options_of(func)
-
-    @property
-    def description(self) -> str:
-        """The help text."""
-        text = vars(self).get("__doc__") if type(self) is Command else self.__doc__
-        return inspect.cleandoc(text or "")
 
     def add_option(self, option: Option | Group) -> None:
         """Take one more option."""

@@ -125,8 +125,9 @@ class Manager:
 
         def decorate(func: F) -> F:
             if func.__name__ not in self._commands:
-                command = Command(func)
-                command.option_list = []
+                command = Command()
+                command.run = func  # type: ignore[method-assign]
+                command.__doc__ = func.__doc__
                 self.add_command(func.__name__, command)
             self._commands[func.__name__].add_option(option)
             return func
