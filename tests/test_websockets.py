@@ -8,10 +8,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
+from cases.entrances import Asgi, Ask
 from werkzeug.exceptions import BadRequest
 
 from vial import (
@@ -1112,15 +1113,12 @@ def test_sync_views_beyond_the_number_of_threads_are_refused(
 
 def test_open_sockets_with_sync_views_leave_the_worker_pool_to_requests(app: Vial) -> None:
     add_echoes(app)
-    opened_ones = [opened(app, "/sync") for _ in range(60)]
-    for ws in opened_ones:
-        ws.__enter__()
-    try:
+    app.get("/page")(lambda: threading.current_thread().name)
+    with ExitStack() as closing:
+        for _ in range(60):
+            closing.enter_context(opened(app, "/sync"))
         assert sum(t.name.startswith("vial-websocket") for t in threading.enumerate()) == 60
-        assert sum(t.name.startswith("vial-worker") for t in threading.enumerate()) < 41
-    finally:
-        for ws in opened_ones:
-            ws.__exit__(None, None, None)
+        assert Asgi().ask(app, Ask("/page")).text.startswith("vial-worker")
 
 
 # -- setting up -------------------------------------------------------------------------------
