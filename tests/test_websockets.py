@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
-from cases.entrances import Asgi, Ask
+from cases.entrances import Asgi
 from werkzeug.exceptions import BadRequest
 
 from vial import (
@@ -1118,7 +1118,7 @@ def test_open_sockets_with_sync_views_leave_the_worker_pool_to_requests(app: Via
         for _ in range(60):
             closing.enter_context(opened(app, "/sync"))
         assert sum(t.name.startswith("vial-websocket") for t in threading.enumerate()) == 60
-        assert Asgi().ask(app, Ask("/page")).text.startswith("vial-worker")
+        assert Asgi().ask(app, "/page").text.startswith("vial-worker")
 
 
 # -- setting up -------------------------------------------------------------------------------
