@@ -152,7 +152,7 @@ def test_setup_after_the_first_request(app: Vial) -> None:
     ("value", "words"),
     [
         (None, ["returned None", "without a 'return'", "a string"]),
-        (5, ["returned a int", "a string", "a dict or list"]),
+        (5, ["returned an int", "a string", "a dict or list"]),
         ({1}, ["returned a set"]),
         (("a", 200, {}, 1), ["a tuple of 4 values", "(body, status, headers)"]),
         (("a",), ["a tuple of 1 values"]),

@@ -27,7 +27,7 @@ LAYERS = [
     "wrappers ctx globals flow driver teardown concurrency json",
     "gateways",
     "sansio compiled served life app blueprints plans responses sessions templating rendering"
-    " streaming events event_bodies views helpers websockets debughelpers",
+    " streaming events event_bodies views helpers websockets debughelpers hints",
     "testing testing_websockets checking cli server flask_mode __main__ socketio forms login"
     " sqlalchemy bootstrap script",
 ]
@@ -39,6 +39,9 @@ LATE_IMPORTS: dict[str, set[str]] = {
     "vial.app": {
         "vial.concurrency",
         "vial.debughelpers",
+        "vial.hints.explain",
+        "vial.hints.http",
+        "vial.hints.running",
         "vial.server",
         "vial.templating",
         "vial.testing",
@@ -52,10 +55,13 @@ LATE_IMPORTS: dict[str, set[str]] = {
     "vial.compiled": {"vial.concurrency"},
     "vial.events": {"vial.event_bodies"},
     "vial.flask_mode": {"importlib.metadata"},
+    # Hints are for what fails.
+    "vial.globals": {"vial.hints.contexts"},
     "vial.plans": {"vial.concurrency", "vial.gateways.threads"},
-    "vial.sansio.app": {"vial.templating"},
+    "vial.sansio.app": {"vial.hints.names", "vial.templating"},
     "vial.sansio.scaffold": {"jinja2", "vial.cli"},
     "vial.server.development": {"vial.server.debugger"},
+    "vial.sessions": {"vial.hints.sessions"},
     "vial.served": {"vial.gateways.asgi", "vial.gateways.rsgi", "vial.life"},
     "vial.socketio.options": {"vial.socketio.packed"},
     "vial.socketio.bus": {"redis", "redis.backoff", "redis.retry"},

@@ -10,7 +10,7 @@ from functools import update_wrapper
 from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from werkzeug.datastructures import ImmutableDict
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequestKeyError, HTTPException
 from werkzeug.routing import MapAdapter, RequestRedirect
 from werkzeug.sansio.utils import get_host
 
@@ -80,8 +80,10 @@ class Vial(Served):
         By default on 127.0.0.1:5000, or where ``SERVER_NAME`` says. Ignored while the ``vial``
         command runs, which serves the app itself.
         """
+        from .hints.running import warn_of_late_routes
         from .server import run
 
+        warn_of_late_routes(sys._getframe(1))
         run(self, host, port, debug=debug, load_dotenv=load_dotenv, **options)
 
     # -- contexts ----------------------------------------------------------------------------
@@ -227,6 +229,22 @@ class Vial(Served):
         """Run the teardown functions of the current app context."""
         functions = tuple(map(self.ensure_sync, reversed(self.teardown_appcontext_funcs)))
         drive(tear_down(self, functions, appcontext_tearing_down, _error(exc)))
+
+    def _propagates(self) -> bool:
+        """Whether an exception that nothing handles is raised to the server or the test."""
+        propagate = self.config["PROPAGATE_EXCEPTIONS"]
+        return bool(self.testing or self.debug if propagate is None else propagate)
+
+    def _explain(self, e: Exception) -> None:
+        """Add what is known of the cause: notes, and in debug mode words on the error's page."""
+        from .hints.explain import explain
+        from .hints.http import explain_http
+
+        if isinstance(e, BadRequestKeyError):
+            e.show_exception = self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]
+        if isinstance(e, HTTPException) and self.debug:
+            explain_http(self, e)
+        explain(self, e)
 
     async def _own_user_exception(self, ctx: RequestContext, e: Exception) -> Any:
         return await self._by_method(ctx, self.handle_user_exception, e)

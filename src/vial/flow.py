@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.routing import RoutingException
 
 from .signals import appcontext_popped as _left
@@ -128,8 +128,8 @@ async def preprocess(ctx: RequestContext) -> Any:
 async def user_exception(ctx: RequestContext, e: Exception) -> Any:
     """What the handlers make of an exception, or :data:`UNHANDLED`."""
     app = ctx.app
-    if isinstance(e, BadRequestKeyError) and (app.debug or app.config["TRAP_BAD_REQUEST_ERRORS"]):
-        e.show_exception = True
+    if app.debug or app.config["TRAP_BAD_REQUEST_ERRORS"]:
+        app._explain(e)
     if not isinstance(e, HTTPException) or app.trap_http_exception(e):
         return await _handled(ctx, e)
     return app.handle_http_exception(e) if ctx.plan.catches else await http_exception(ctx, e)
@@ -158,9 +158,9 @@ async def _handled(ctx: RequestContext, e: Exception) -> Any:
 async def unhandled(ctx: RequestContext, e: Exception) -> Response:
     """Log an exception that nothing handled and answer 500, or raise it in tests and debug mode."""
     app = ctx.app
+    app._explain(e)
     got_request_exception.send(app, _async_wrapper=app.ensure_sync, exception=e)
-    propagate = app.config["PROPAGATE_EXCEPTIONS"]
-    if app.testing or app.debug if propagate is None else propagate:
+    if app._propagates():
         raise e
     app.log_exception(sys.exc_info())
     server_error = InternalServerError(original_exception=e)

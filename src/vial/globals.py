@@ -44,8 +44,14 @@ _no_websocket_msg = (
 )
 
 
+def _situation() -> str:
+    from .hints.contexts import situation
+
+    return situation()
+
+
 def no_app_context() -> NoReturn:
-    raise RuntimeError(_no_app_msg)
+    raise RuntimeError(_no_app_msg + _situation())
 
 
 def _current() -> AppContext:
@@ -72,7 +78,7 @@ def find_request_ctx() -> RequestContext | None:
 def _current_request_ctx() -> RequestContext:
     ctx = find_request_ctx()
     if ctx is None:
-        raise RuntimeError(_no_req_msg)
+        raise RuntimeError(_no_req_msg + _situation())
     return ctx
 
 

@@ -46,15 +46,28 @@ def to_response(app: Vial, rv: Any) -> Response:
     if isinstance(rv, tuple):
         rv, status, headers = _unpacked(rv)
     response: Response
-    response, status, headers = _converted(app, rv, status, headers)
-    if status is not None:
-        if isinstance(status, (str, bytes, bytearray)):
-            response.status = status  # type: ignore[assignment]
-        else:
-            response.status_code = status
-    if headers:
-        response.headers.update(headers)
+    try:
+        response, status, headers = _converted(app, rv, status, headers)
+        if status is not None:
+            if isinstance(status, (str, bytes, bytearray)):
+                response.status = status  # type: ignore[assignment]
+            else:
+                response.status_code = status
+        if headers:
+            response.headers.update(headers)
+    except (AttributeError, TypeError, ValueError) as e:
+        if status is None or isinstance(status, (int, str, bytes, bytearray)):
+            raise
+        raise TypeError(_wrong_order(status)) from e
     return response
+
+
+def _wrong_order(status: Any) -> str:
+    """What to say of ``return body, headers, status``."""
+    return (
+        f"{_culprit()} returned a tuple with {_named(status)} where its status belongs. The order"
+        " is (body, status, headers), with a status such as 404, and headers a dict."
+    )
 
 
 def _unpacked(rv: tuple[Any, ...]) -> tuple[Any, Any, Any]:
@@ -88,16 +101,37 @@ def _converted(app: Vial, rv: Any, status: Any, headers: Any) -> tuple[Any, Any,
             f"{_culprit()} returned None: it ended without a 'return', or returned the result of"
             f" a function that has none. A view returns {_ACCEPTED}."
         )
-    hint = _refused_awaitable(rv) if hasattr(rv, "__await__") else f"A view returns {_ACCEPTED}."
-    raise TypeError(f"{_culprit()} returned a {type(rv).__name__}. {hint}")
+    raise TypeError(f"{_culprit()} returned {_named(rv)}. {_what_to_return(rv, status)}")
+
+
+def _named(value: Any) -> str:
+    """``an int``."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def _what_to_return(rv: Any, status: Any) -> str:
+    """How to make a response of a value that is none."""
+    if hasattr(rv, "__await__"):
+        return _refused_awaitable(rv)
+    accepted = f"A view returns {_ACCEPTED}."
+    if isinstance(rv, int) and isinstance(status, (str, bytes, dict, list)):
+        return f"The body comes first: return body, {rv}. {accepted}"
+    if isinstance(rv, (bool, int, float)):
+        return f"Write str(…) of it, or a dict such as {{'result': …}}. {accepted}"
+    if isinstance(rv, (set, frozenset)):
+        return f"Write list(…) or sorted(…) of it. {accepted}"
+    return accepted
 
 
 def _refused_awaitable(rv: Any) -> str:
+    name = getattr(rv, "__qualname__", "work")
     if hasattr(rv, "close"):
         rv.close()  # or Python warns that it was never awaited, which this error says already
     return (
-        "Nothing awaits it: declare the function 'async def'. A decorator around an async"
-        " function must make an async one, or call it by current_app.ensure_sync()."
+        f"Nothing awaits it: declare the function 'async def' and write 'return await {name}(…)'."
+        " A decorator around an async function must make an async one, or call it by"
+        " current_app.ensure_sync()."
     )
 
 
@@ -107,9 +141,11 @@ def _forced(cls: type[Response], rv: Any) -> Any:
     try:
         return cls.force_type(rv, environ)
     except TypeError as e:
+        name = getattr(rv, "__name__", None)
+        cure = f" Was {name}(…) meant, with parentheses?" if name else ""
         raise TypeError(
-            f"{_culprit()} returned a {type(rv).__name__}, which was called as a WSGI application"
-            f" and failed: {e}. A view returns {_ACCEPTED}."
+            f"{_culprit()} returned {_named(rv)}{f' ({name})' if name else ''}, which was called as"
+            f" a WSGI application and failed: {e}.{cure} A view returns {_ACCEPTED}."
         ) from e
 
 

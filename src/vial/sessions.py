@@ -164,6 +164,10 @@ class SessionInterface:
         raise NotImplementedError
 
 
+#: Letters of a signed session from which on its cookie may be larger than browsers keep (4093).
+_LARGE = 3000
+
+
 def _is_cross_site(samesite: str | None) -> bool:
     return samesite is not None and samesite.lower() == "none"
 
@@ -338,12 +342,17 @@ class SecureCookieSessionInterface(SessionInterface):
         if serializer is None:
             raise RuntimeError(_NO_KEY)
         _vary_by_cookie(response)  # also if the cookie cannot be made
+        text = serializer.dumps(dict(session))
         response.set_cookie(
             self.get_cookie_name(app),
-            serializer.dumps(dict(session)),
+            text,
             expires=self.get_expiration_time(app, session),
             **self._cookie_options(app),
         )
+        if len(text) > _LARGE:
+            from .hints.sessions import warn_of_size
+
+            warn_of_size(self.serializer, session, response)
 
     def _cookie_options(self, app: Vial) -> dict[str, Any]:
         options: dict[str, Any] = {

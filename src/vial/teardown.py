@@ -68,4 +68,5 @@ async def tear_down(
             failure = failure or e
     signal.send(app, _async_wrapper=app.ensure_sync, exc=error)
     if failure is not None:
+        app._explain(failure)
         raise failure

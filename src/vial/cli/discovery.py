@@ -15,6 +15,9 @@ from typing import Any, Literal, overload
 import click
 
 from ..app import Vial
+from ..hints.files import names_in
+from ..hints.modules import explain_import, hides
+from ..hints.names import did_you_mean, listed
 
 #: Files looked for in the current directory when nothing was named. The first two are Flask's.
 DEFAULT_FILES = ("wsgi.py", "app.py", "main.py")
@@ -36,13 +39,13 @@ def find_best_app(module: ModuleType) -> Vial:
         app = getattr(module, name, None)
         if isinstance(app, Vial):
             return app
-    apps = {id(value): value for value in vars(module).values() if isinstance(value, Vial)}
+    apps = {id(value): name for name, value in vars(module).items() if isinstance(value, Vial)}
     if len(apps) == 1:
-        return apps.popitem()[1]
+        return vars(module)[apps.popitem()[1]]  # type: ignore[no-any-return]
     if apps:
         raise NoAppException(
             f"Module '{module.__name__}' has several applications."
-            f" Say which one: '{module.__name__}:name'."
+            f" Say which one: '{module.__name__}:name'. There are {listed(apps.values())}."
         )
     for name in _FACTORY_NAMES:
         app = _app_from_factory(module, name)
@@ -91,7 +94,8 @@ def find_app_by_string(module: ModuleType, app_name: str) -> Vial:
     try:
         found = getattr(module, name)
     except AttributeError as e:
-        raise NoAppException(f"Module '{module.__name__}' has no attribute {name!r}.") from e
+        near = did_you_mean(name, [n for n in vars(module) if n[:1] != "_"])
+        raise NoAppException(f"Module '{module.__name__}' has no attribute {name!r}.{near}") from e
     if inspect.isfunction(found):
         where = f"{module.__name__}:{app_name}"
         found = _call(found, args, kwargs, f"'{where}' does not fit the factory's parameters.")
@@ -173,16 +177,31 @@ def locate_app(
     except ImportError as e:
         # One frame deep, the module itself is missing; deeper, something that it imports.
         if e.__traceback__ is not None and e.__traceback__.tb_next is not None:
+            explain_import(e)
             raise NoAppException(
                 f"While importing '{module_name}', an import failed:\n\n{traceback.format_exc()}"
             ) from None
         if raise_if_not_found:
-            raise NoAppException(f"Could not import '{module_name}'.") from None
+            raise NoAppException(_no_module(module_name)) from None
         return None
+    except Exception as e:
+        explain_import(e)
+        raise
     module = sys.modules[module_name]
     if not raise_if_not_found and getattr(module, "__file__", None) is None:
         return None  # a mere folder of that name
     return _find_app(module, app_name)
+
+
+def _no_module(name: str) -> str:
+    """What to say of a module that is not there."""
+    folder = sys.path[0] or os.getcwd()
+    near = did_you_mean(name, map(_stem, names_in(folder)))
+    return f"Could not import '{name}'.{near} It was looked for in {folder}."
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix(".py")
 
 
 def _find_app(module: ModuleType, app_name: str | None) -> Vial:
@@ -194,12 +213,28 @@ def load_target(path: str, app_name: str | None) -> Vial:
 
     :raises NoAppException: when it does not exist or has no app.
     """
+    _check_name(path if path.endswith(".py") else f"{path}.py")
     if path.endswith(".py"):
         if not os.path.isfile(path):
-            raise NoAppException(f"There is no file {path!r} (looked in {os.getcwd()}).")
+            folder, name = os.path.split(path)
+            near = did_you_mean(name, [n for n in names_in(folder or ".") if n.endswith(".py")])
+            raise NoAppException(f"There is no file {path!r} (looked in {os.getcwd()}).{near}")
         if "." in os.path.basename(path)[:-3]:
             return _find_app(_import_file(path), app_name)
     return locate_app(prepare_import(path), app_name)
+
+
+def _check_name(path: str) -> None:
+    """Refuse a program that has the name of a library that is loaded already: it would be taken
+    for the library."""
+    name = os.path.basename(path)[:-3]
+    loaded = sys.modules.get(name)
+    same = getattr(loaded, "__file__", None) == os.path.realpath(path)
+    if loaded is not None and hides(name) and os.path.isfile(path) and not same:
+        raise NoAppException(
+            f"The file {path!r} has the name of the module {name!r} that programs import, and is"
+            " taken for it. Give it another name, such as 'main.py' (and delete its __pycache__)."
+        )
 
 
 def _import_file(path: str) -> ModuleType:

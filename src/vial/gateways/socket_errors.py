@@ -51,6 +51,7 @@ async def _failed(ctx: SocketContext, e: Exception) -> Response | None:
 
 async def _unhandled(ctx: SocketContext, e: Exception) -> Any:
     app = ctx.app
+    app._explain(e)
     got_request_exception.send(app, _async_wrapper=app.ensure_sync, exception=e)
     ctx.failure = e
     if not ctx.propagates:

@@ -277,11 +277,7 @@ class App(Scaffold):
             )
         old = self.view_functions.get(endpoint)
         if old is not None and old != view_func:
-            raise AssertionError(
-                f"The endpoint {endpoint!r} already belongs to {_where(old)}, and"
-                f" {_where(view_func)} wants it too. Rename one function or pass"
-                " 'endpoint=' to its route; a decorator between them may want functools.wraps."
-            )
+            raise AssertionError(_taken(endpoint, old, view_func))
         self.view_functions[endpoint] = view_func
 
     @setupmethod
@@ -393,6 +389,8 @@ class App(Scaffold):
         raise error
 
 
+#: What people write for a converter that has another name.
+_CONVERTERS = {"str": "string", "integer": "int", "number": "int", "decimal": "float"}
 _FALSE = {"", "0", "false", "no", "off"}
 
 
@@ -413,7 +411,7 @@ def _told(e: Exception, rule: str, endpoint: str, converters: Any) -> Exception:
     if isinstance(e, SyntaxError):  # of the code that Werkzeug makes of the rule
         why = "the name of a variable is used twice"
     if type(e) is LookupError:
-        cure = f"There are {', '.join(converters)}; add yours to url_map.converters before the rule"
+        cure = _converters(str(e), converters)
     elif type(e) in (ValueError, SyntaxError):
         cure = "A rule starts with '/', a variable is <name> or <converter:name>, each name once"
     elif type(e) is TypeError:
@@ -421,6 +419,33 @@ def _told(e: Exception, rule: str, endpoint: str, converters: Any) -> Exception:
     else:
         return e
     return type(e)(f"The rule {rule!r} of the endpoint {endpoint!r} is not valid: {why}. {cure}.")
+
+
+def _converters(text: str, known: Any) -> str:
+    """The converters that there are, and the one that was likely meant."""
+    from ..hints.names import did_you_mean
+
+    name = text.partition("'")[2].partition("'")[0]
+    name = _CONVERTERS.get(name.lower(), name)
+    return (
+        f"There are {', '.join(known)}.{did_you_mean(name, known)} Add yours to"
+        " url_map.converters before the rule"
+    )
+
+
+def _taken(endpoint: str, old: Callable[..., Any], new: Callable[..., Any]) -> str:
+    """What to say where two functions want one endpoint."""
+    text = f"The endpoint {endpoint!r} already belongs to {_where(old)}, and"
+    if _where(old) == _where(new) and "<locals>" in _where(new):
+        return (
+            f"{text} another {_where(new)} wants it too: the inner function of a decorator. Put"
+            " @functools.wraps(f) above it, so that each view keeps its own name, or pass"
+            " 'endpoint=' to the route."
+        )
+    return (
+        f"{text} {_where(new)} wants it too. Rename one function or pass 'endpoint=' to its route;"
+        " a decorator between them may want functools.wraps."
+    )
 
 
 def _where(function: Callable[..., Any]) -> str:
