@@ -34,7 +34,11 @@ _HOOKS = {
 
 
 def view_that_does_not_fit(app: Vial, error: TypeError) -> str | None:
-    """A rule with a variable that the view does not take, or the other way round."""
+    """A rule with a variable that the view does not take, or the other way round.
+
+    ``index() got an unexpected keyword argument 'name'``, ``missing 1 required positional…``.
+    Not told at registration: a URL value preprocessor may take variables out (Flask's docs).
+    """
     ctx = find_request_ctx()
     rule = None if ctx is None else ctx.url_rule
     view = None if rule is None else app.view_functions.get(rule.endpoint)
@@ -71,7 +75,10 @@ def _mend(rule: str, signature: inspect.Signature, given: dict[str, Any]) -> str
 
 
 def hook_that_does_not_fit(app: Vial, error: TypeError) -> str | None:
-    """A hook or error handler with parameters that it is not called with."""
+    """A hook or error handler with parameters that it is not called with.
+
+    ``load_user() missing 1 required positional argument: 'request'``.
+    """
     for kind, function, given in _hooks(app):
         if not _is_misfit_of(error, function):
             continue
@@ -125,7 +132,10 @@ def _fits(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str,
 
 
 def context_processor_without_dict(app: Vial, error: TypeError) -> str | None:
-    """A context processor that returns nothing, or anything else that is no dict."""
+    """A context processor that returns nothing, or anything else that is no dict.
+
+    ``'NoneType' object is not iterable``, from ``dict.update()``.
+    """
     frame = origin(error)
     if frame is None or frame.f_code.co_name != "update_template_context":
         return None
@@ -139,7 +149,10 @@ def context_processor_without_dict(app: Vial, error: TypeError) -> str | None:
 
 
 def positional_template_values(app: Vial, error: TypeError) -> str | None:
-    """``render_template("x.html", {"a": 1})``."""
+    """``render_template("x.html", {"a": 1})``.
+
+    ``render_template() takes 1 positional argument but 2 were given``.
+    """
     found = _MISFIT.match(str(error))
     if found is None or found["name"] not in ("render_template", "render_template_string"):
         return None
@@ -150,7 +163,10 @@ _CALLED = re.compile(r"'(\w+)' object is not (callable|subscriptable)")
 
 
 def attribute_that_is_no_function(app: Vial, error: Exception) -> str | None:
-    """``request.json()``, ``request.get["x"]``."""
+    """``request.json()``, ``request.get["x"]``.
+
+    ``'dict' object is not callable``, ``'method' object is not subscriptable``.
+    """
     found = _CALLED.match(str(error))
     frame = origin(error)
     if found is None or frame is None or find_request_ctx() is None or is_machinery(frame):
@@ -172,7 +188,10 @@ _VALUES = {
 
 
 def function_for_a_name(app: Vial, error: Exception) -> str | None:
-    """``redirect(index)`` and ``url_for(index)``, with the function instead of a text."""
+    """``redirect(index)`` and ``url_for(index)``, with the function instead of a text.
+
+    ``'function' object is not iterable``, from somewhere inside.
+    """
     for name, cure in (
         ("redirect", "redirect() takes a URL, and got {what}. Write redirect(url_for({name!r}))."),
         ("url_for", "url_for() takes the name of an endpoint, and got {what}: url_for({name!r})."),
@@ -209,7 +228,11 @@ _NOT_AWAITED = re.compile(
 
 
 def await_that_is_wrong(app: Vial, error: Exception) -> str | None:
-    """An ``await`` too many or one too few, or a loop begun inside of the loop."""
+    """An ``await`` too many or one too few, or a loop begun inside of the loop.
+
+    ``object dict can't be used in 'await' expression``, ``'coroutine' object is not…``,
+    ``asyncio.run() cannot be called from a running event loop``.
+    """
     text = str(error)
     if isinstance(error, TypeError) and _AWAITED.search(text):
         return (

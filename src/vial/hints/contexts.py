@@ -13,7 +13,11 @@ _GENERATOR = 0x20 | 0x200  # CO_GENERATOR, CO_ASYNC_GENERATOR
 
 
 def situation() -> str:
-    """Where the program used it, and what helps there; empty where nothing special is known."""
+    """Where the program used it, and what helps there; empty where nothing special is known.
+
+    Costs some microseconds, and ``bool(current_app)`` outside of an app pays them: that is asked
+    in scripts and commands, not while a request is handled.
+    """
     frame = _caller()
     if frame is None:
         return ""

@@ -26,7 +26,10 @@ _SEARCHED = 10_000
 
 
 def missing_field(app: Vial, error: BadRequestKeyError) -> str | None:
-    """``request.form["name"]`` without such a field."""
+    """``request.form["name"]`` without such a field.
+
+    A 400 that is an exception of its own in debug mode (Flask 1.0), with the bare key.
+    """
     ctx = find_request_ctx()
     frame = origin(error)
     if ctx is None or frame is None or not error.args:
@@ -73,7 +76,10 @@ def _what_was_sent(request: Request) -> str:
 
 
 def missing_header(app: Vial, error: KeyError) -> str | None:
-    """``request.headers["X-Name"]`` without such a header."""
+    """``request.headers["X-Name"]`` without such a header.
+
+    ``KeyError: 'HTTP_X_NAME'``, the CGI name of it.
+    """
     for frame in frames(error):
         asked = frame.f_locals.get("self")
         if isinstance(asked, EnvironHeaders):
@@ -86,7 +92,10 @@ def missing_header(app: Vial, error: KeyError) -> str | None:
 
 
 def missing_key(app: Vial, error: KeyError) -> str | None:
-    """``session["user"]``, ``request.json["user"]``, ``app.config["USER"]`` without such a key."""
+    """``session["user"]``, ``request.json["user"]``, ``app.config["USER"]`` without such a key.
+
+    ``KeyError: 'user'``: told apart by the names that the failing function uses.
+    """
     ctx = find_request_ctx()
     frame = program_frame(error)
     if ctx is None or frame is None or len(error.args) != 1 or type(error) is not KeyError:
@@ -119,7 +128,10 @@ def missing_attribute(app: Vial, error: AttributeError) -> str | None:
 
 
 def missing_on_g(app: Vial, error: AttributeError) -> str | None:
-    """``g.user`` before anything set it."""
+    """``g.user`` before anything set it.
+
+    ``AttributeError: user``, which is all that Flask says of it.
+    """
     frame = origin(error)
     asked = None if frame is None else frame.f_locals.get("self")
     if not isinstance(asked, _AppCtxGlobals) or frame is None:
@@ -133,7 +145,10 @@ def missing_on_g(app: Vial, error: AttributeError) -> str | None:
 
 
 def body_that_is_none(app: Vial, error: TypeError) -> str | None:
-    """``request.get_json(silent=True)["x"]`` where there was no JSON."""
+    """``request.get_json(silent=True)["x"]`` where there was no JSON.
+
+    ``'NoneType' object is not subscriptable``.
+    """
     ctx = find_request_ctx()
     frame = origin(error)
     if ctx is None or frame is None or str(error) != "'NoneType' object is not subscriptable":
@@ -150,7 +165,10 @@ def body_that_is_none(app: Vial, error: TypeError) -> str | None:
 
 
 def no_json_value(app: Vial, error: TypeError) -> str | None:
-    """Where in a value is what ``jsonify`` or the session cannot write."""
+    """Where in a value is what ``jsonify`` or the session cannot write.
+
+    ``Object of type User is not JSON serializable``, of one value among thousands.
+    """
     written = _written(error)
     if written is None:
         return None

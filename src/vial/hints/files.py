@@ -16,7 +16,10 @@ _COMPARED = 1000
 
 
 def missing_file(app: Vial, error: OSError) -> str | None:
-    """``send_file`` or ``open`` of a relative path, which are relative to different folders."""
+    """``send_file`` or ``open`` of a relative path, which are relative to different folders.
+
+    ``No such file or directory: '/srv/app/report.pdf'``.
+    """
     if not isinstance(error, FileNotFoundError) or not isinstance(error.filename, str):
         return None
     name = error.filename

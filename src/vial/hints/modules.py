@@ -1,4 +1,8 @@
-"""Hints about imports: circles, files that hide a library, modules that are not there."""
+"""Hints about imports: circles, files that hide a library, modules that are not there.
+
+For the ``vial`` command, which imports the program, and for imports inside of views; a program
+started by ``python`` that cannot import Vial is out of reach.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,11 @@ def hides(name: str) -> bool:
 
 
 def of_import(error: BaseException) -> str | None:
-    """What to do about an exception that importing a program raised."""
+    """What to do about an exception that importing a program raised.
+
+    ``cannot import name 'app' from partially initialized module 'app'``, ``No module named 'x'``,
+    ``module 'random' has no attribute 'choice'``.
+    """
     name = getattr(error, "name", None) or ""
     module = getattr(error, "obj", None)
     if isinstance(module, ModuleType):

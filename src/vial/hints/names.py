@@ -1,4 +1,8 @@
-"""Names in messages: which are near, how lists of them and functions are written."""
+"""Names in messages: which are near, how lists of them and functions are written.
+
+What is compared and listed may come from a client (the fields of a form), so it is bounded in
+number and in length, and written by ``repr``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Routes that come after ``app.run()``, and so never exist."""
+"""Routes that come after ``app.run()``, and so never exist.
+
+``app.run()`` returns when the server was stopped. What a program registers below it is registered
+then, and its author wonders about a 404.
+"""
 
 from __future__ import annotations
 

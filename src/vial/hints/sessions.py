@@ -1,4 +1,8 @@
-"""A session that is too large for its cookie."""
+"""A session that is too large for its cookie.
+
+Werkzeug warns once (RFC 6265 §6.1: browsers keep 4096 bytes or more) and names no key; the visitor
+sees a login or a cart that forgets.
+"""
 
 from __future__ import annotations
 

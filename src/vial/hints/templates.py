@@ -18,7 +18,10 @@ _UNKNOWN = re.compile(r"No (filter|test) named '(\w+)'")
 
 
 def failed(app: Vial, error: Exception) -> str | None:
-    """What is known of an error of Jinja's."""
+    """What is known of an error of Jinja's.
+
+    ``'usr' is undefined``, ``No filter named 'upcase'``, a template that was not found.
+    """
     if not type(error).__module__.startswith("jinja2"):
         return None
     hint = {

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 def no_url(app: Vial, error: LookupError) -> str | None:
-    """``url_for`` of an endpoint that is not there, or without its values."""
+    """``url_for`` of an endpoint that is not there, or without its values.
+
+    Werkzeug names the most similar endpoint whatever it is; this says whether the blueprint is
+    there, what the endpoint is called, and which values are wanted.
+    """
     if not isinstance(error, BuildError):
         return None
     name = str(error.endpoint)
@@ -75,7 +79,10 @@ def _misfit(rules: list[Rule], error: BuildError) -> str | None:
 
 
 def value_that_does_not_fit(app: Vial, error: ValueError) -> str | None:
-    """``url_for("user", id="x")`` where the rule has ``<int:id>``."""
+    """``url_for("user", id="x")`` where the rule has ``<int:id>``.
+
+    ``invalid literal for int() with base 10: 'x'``, from a converter.
+    """
     frame = frame_of(error, "vial.helpers", "build_url")
     if frame is None:
         return None
