@@ -273,6 +273,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What `vial run` hands to the server."""
     calls: list[Any] = []
     monkeypatch.setattr("vial.server.serve", lambda *args, **options: calls.append((args, options)))
+    monkeypatch.setattr("vial.server.reload", lambda *args: pytest.fail("no --no-reload"))
     return calls
 
 
@@ -283,7 +284,15 @@ def test_run_serves_the_app_and_prints_its_name(served: list[Any], tmp_path: Pat
     assert result.output == " * Serving Vial app 'hello.py'\n * Debug mode: off\n"
     [((app, *address), options)] = served
     assert (app.name, address) == ("hello", ["127.0.0.1", 5000])
-    assert options == {"ssl_context": None, "use_reloader": False, "use_debugger": False}
+    assert options.pop("use_reloader") is options.pop("use_debugger") is False
+    assert options == {
+        "ssl_context": None,
+        "live_reload": True,
+        "auto_port": False,
+        "extra_files": None,
+        "exclude_patterns": None,
+        "threaded": True,
+    }
 
 
 def test_an_unguarded_app_run_in_the_program_does_not_block(
@@ -315,8 +324,8 @@ def test_run_takes_the_address_from_options_and_the_environment(
 @pytest.mark.parametrize(
     ("args", "debug"),
     [
-        (["run", "--debug"], True),
-        (["--debug", "run"], True),
+        (["run", "--debug", "--no-reload"], True),
+        (["--debug", "run", "--no-reload"], True),
         (["run"], False),
         (["run", "--no-debug"], False),
     ],
@@ -335,7 +344,7 @@ def test_the_environment_turns_debug_on_and_an_option_off(
 ) -> None:
     (tmp_path / "app.py").write_text(HELLO)
     for args, debug in (([], True), (["--no-debug"], False)):
-        call("run", *args, env={"FLASK_DEBUG": "1"})
+        call("run", "--no-reload", *args, env={"FLASK_DEBUG": "1"})
         assert served[-1][0][0].debug is debug
 
 

@@ -251,7 +251,8 @@ def test_a_port_in_use_is_named_with_the_cure(capsys: pytest.CaptureFixture[str]
         printed = failure(capsys, lambda: serve(target, "127.0.0.1", port))
     assert printed == (
         f"Error: port {port} on 127.0.0.1 is in use by another program. Stop that program, or"
-        f" choose another port: app.run(port={port + 1}) or 'vial run --port {port + 1}'.\n"
+        f" choose another port: app.run(port={port + 1}) or 'vial run --port {port + 1}'."
+        " With '--auto-port' the next free one is taken.\n"
     )
 
 
@@ -358,14 +359,6 @@ def test_run_reads_the_environment_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
     app = Vial("hello", root_path="/")
     run(app)
     assert app.debug is True
-
-
-def test_a_reloader_that_was_asked_for_is_mentioned(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        serve(refuses_to_start, "127.0.0.1", 0, use_reloader=True)
-    assert capsys.readouterr().out == (
-        " * The reloader is not available yet; restart the server after a change.\n"
-    )
 
 
 class Program:

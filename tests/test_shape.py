@@ -62,6 +62,8 @@ LATE_IMPORTS: dict[str, set[str]] = {
     "vial.sansio.scaffold": {"jinja2", "vial.cli"},
     "vial.server.development": {"vial.server.debugger"},
     "vial.sessions": {"vial.hints.sessions"},
+    "vial.server.reloader": {"termios"},
+    "vial.server.rerun": {"vial.server.broken"},
     "vial.served": {"vial.gateways.asgi", "vial.gateways.rsgi", "vial.life"},
     "vial.socketio.options": {"vial.socketio.packed"},
     "vial.socketio.bus": {"redis", "redis.backoff", "redis.retry"},

@@ -761,12 +761,17 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     def vial_serves(app: Any, host: str, port: int, ssl_context: Any = None, **o: Any) -> None:
         calls.append((host, port, ssl_context, getattr(app, "debug", None)))
 
+    def vial_reloads(host: str, port: int, options: Any, debug: bool) -> None:
+        calls.append((host, port, options.ssl_context, debug))
+        raise SystemExit(0)  # where Flask's loads the app to no purpose
+
     def werkzeug_serves(host: str, port: int, app: Any, ssl_context: Any = None, **o: Any) -> None:
         # Flask's command wraps the app.
         debug = getattr(getattr(app, "_app", app), "debug", app)
         calls.append((host, port, ssl_context, debug))
 
     monkeypatch.setattr("vial.server.serve", vial_serves)
+    monkeypatch.setattr("vial.server.reload", vial_reloads)
     monkeypatch.setattr("vial.server.development.serve", vial_serves)
     monkeypatch.setattr("werkzeug.serving.run_simple", werkzeug_serves)
     monkeypatch.setattr("flask.cli.run_simple", werkzeug_serves)

@@ -6,6 +6,10 @@ import os
 
 import click
 
+#: The variables that :func:`load_dotenv` has set in this process.
+variables_from_files: set[str] = set()
+_read: set[str] = set()
+
 
 def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool = True) -> bool:
     """Set environment variables from ``path``, ``.env`` and ``.flaskenv``, in this order of
@@ -27,11 +31,18 @@ def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool 
     values: dict[str, str | None] = {}
     for name in [*found, path]:
         if name and os.path.isfile(name):
+            _read.add(os.path.realpath(name))
             values |= dotenv.dotenv_values(name, encoding="utf-8")
     for key, value in values.items():
-        if value is not None:
-            os.environ.setdefault(key, value)
+        if value is not None and key not in os.environ:
+            os.environ[key] = value
+            variables_from_files.add(key)
     return bool(values)
+
+
+def env_files() -> set[str]:
+    """The files that :func:`load_dotenv` has read, and those that it would read here."""
+    return _read | {os.path.realpath(name) for name in (".env", ".flaskenv")}
 
 
 def show_server_banner(debug: bool | None, app_import_path: str | None) -> None:

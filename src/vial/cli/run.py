@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from typing import Any
 
@@ -85,11 +86,40 @@ class SeparatedPathType(click.Path):
     callback=_certificate,
     help="Serve HTTPS with this certificate file (PEM), or 'adhoc' for a throw-away one.",
 )
-@click.option("--reload/--no-reload", default=None, help="Restart when a file changes.")
-@click.option("--debugger/--no-debugger", default=None, hidden=True)
-@click.option("--with-threads/--without-threads", default=True, hidden=True)
-@click.option("--extra-files", type=SeparatedPathType(), hidden=True)
-@click.option("--exclude-patterns", type=SeparatedPathType(), hidden=True)
+@click.option(
+    "--reload/--no-reload",
+    default=None,
+    help="Start again when a file changes. On in debug mode.",
+)
+@click.option(
+    "--debugger/--no-debugger",
+    default=None,
+    help="Show an interactive page for errors. On in debug mode.",
+)
+@click.option(
+    "--live-reload/--no-live-reload",
+    default=True,
+    help="In debug mode, load pages again in the browser after a change.",
+    show_default=True,
+    envvar="VIAL_RUN_LIVE_RELOAD",
+)
+@click.option(
+    "--auto-port",
+    is_flag=True,
+    help="Take the next free port where '--port' is in use.",
+    envvar="VIAL_RUN_AUTO_PORT",
+)
+@click.option(
+    "--extra-files",
+    type=SeparatedPathType(),
+    help=f"Files and folders, separated by {os.pathsep!r}, which start the application again, too.",
+)
+@click.option(
+    "--exclude-patterns",
+    type=SeparatedPathType(),
+    help=f"Patterns, separated by {os.pathsep!r}, of files that do not, such as '*/tests/*'.",
+)
+@click.option("--with-threads/--without-threads", "threaded", default=True, hidden=True)
 @pass_script_info
 def run_command(
     info: ScriptInfo,
@@ -99,7 +129,7 @@ def run_command(
     cert: Any,
     reload: bool | None,
     debugger: bool | None,
-    **werkzeug_options: Any,
+    **options: Any,
 ) -> None:
     """Run a development server.
 
@@ -108,12 +138,24 @@ def run_command(
     directory says which.
     """
     # granian is loaded by this command only.
-    from ..server import serve
+    from .. import server
 
+    debug = get_debug_flag()
+    settings = {
+        "ssl_context": cert,
+        "use_reloader": debug if reload is None else reload,
+        "use_debugger": debug if debugger is None else debugger,
+        **options,
+    }
+    is_again = server.current() is not None
+    if settings["use_reloader"] and not is_again:
+        # This process imports no part of the application.
+        show_server_banner(debug, info.app_import_path)
+        raise SystemExit(server.reload(host, port, server.options_of(settings), debug))
     app = info.load_app()
-    use_debugger = get_debug_flag() if debugger is None else debugger
-    show_server_banner(get_debug_flag(), info.app_import_path or app.name)
-    serve(app, host, port, ssl_context=cert, use_reloader=bool(reload), use_debugger=use_debugger)
+    if not is_again:
+        show_server_banner(debug, info.app_import_path or app.name)
+    server.serve(app, host, port, **settings)
 
 
 run_command.params.insert(0, debug_option())

@@ -69,6 +69,7 @@ class EmbeddedServer:
     :param listener: a bound and listening TCP socket; the server takes it over and closes it.
     :param ssl_files: certificate and key, PEM.
     :param on_ready: called once connections are served.
+    :param on_stopping: called on the event loop when the server begins to stop.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class EmbeddedServer:
         *,
         ssl_files: tuple[str, str] | None = None,
         on_ready: Callable[[], None] = lambda: None,
+        on_stopping: Callable[[], None] = lambda: None,
     ) -> None:
         cert, key = (Path(name) for name in ssl_files) if ssl_files else (None, None)
         self._entrance = Entrance(app)
@@ -85,6 +87,7 @@ class EmbeddedServer:
         self._granian = _Granian(self._entrance, listener, ssl_cert=cert, ssl_key=key)
         self._listener = listener
         self._on_ready = on_ready
+        self._on_stopping = on_stopping
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
 
@@ -127,6 +130,7 @@ class EmbeddedServer:
             serving.result()
 
     async def _drain(self, serving: asyncio.Future[None]) -> None:
+        self._on_stopping()
         await self._entrance.close_websockets()
         self._granian.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait({serving}, timeout=GRACE)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TextIO, TypeAlias
 
 from .stopping import ForcedStop
 
@@ -20,6 +21,8 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+#: Key of a scope whose request is not logged, because it is the server's own.
+UNLOGGED = "vial.unlogged"
 #: The name that Werkzeug's server logs under, so that a program which silences that logger, as
 #: many Flask programs do, silences this server too.
 ACCESS_LOGGER = "werkzeug"
@@ -72,7 +75,8 @@ class Entrance:
         try:
             await self._app(scope, receive, note_status)
         finally:
-            log(scope, status)
+            if UNLOGGED not in scope:
+                log(scope, status)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         accepted = False
@@ -121,20 +125,39 @@ def access_log() -> Callable[[Scope, int], None] | None:
     if not logger.isEnabledFor(logging.INFO):
         return None
     if not logger.hasHandlers():
-        logger.addHandler(logging.StreamHandler(sys.stderr))
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(ByStatus(handler.stream))
+        logger.addHandler(handler)
 
     def log(scope: Scope, status: int) -> None:
         logger.info(
             '%s - - [%s] "%s %s HTTP/%s" %d -',
-            scope["client"][0],
+            _safe((scope.get("client") or "-")[0]),
             time.strftime("%d/%b/%Y %H:%M:%S"),
-            scope.get("method", "GET"),
+            _safe(scope.get("method", "GET")),
             _target(scope),
-            scope["http_version"],
+            _safe(scope["http_version"]),
             status,
+            extra={"status": status},
         )
 
     return log
+
+
+class ByStatus(logging.Formatter):
+    """Colours a line by the status of its response, on a terminal, unless NO_COLOR is set."""
+
+    _COLOURS: ClassVar = {1: "36", 3: "36", 4: "33", 5: "1;31"}
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+        self._is_plain = plain or not stream.isatty()
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        colour = self._COLOURS.get(getattr(record, "status", 200) // 100)
+        return line if self._is_plain or colour is None else f"\x1b[{colour}m{line}\x1b[0m"
 
 
 def _target(scope: Scope) -> str:
@@ -143,4 +166,9 @@ def _target(scope: Scope) -> str:
     path = scope.get("raw_path") or scope["path"].encode("unicode_escape")
     query = scope["query_string"]
     target: bytes = path + b"?" + query if query else path
-    return ascii(target.decode("latin-1"))[1:-1]
+    return _safe(target.decode("latin-1"))
+
+
+def _safe(text: str) -> str:
+    """What a client has sent, without what a terminal obeys or what ends a field of the line."""
+    return ascii(text)[1:-1].replace('"', "%22")

@@ -1,0 +1,5 @@
+"""What the reloader starts."""
+
+from .rerun import main
+
+main()
