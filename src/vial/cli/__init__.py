@@ -17,6 +17,7 @@ from .discovery import (
 )
 from .environment import load_dotenv, show_server_banner
 from .groups import FlaskGroup, get_version
+from .new import new_command
 from .run import CertParamType, SeparatedPathType, run_command
 
 __all__ = [
@@ -49,6 +50,8 @@ cli = FlaskGroup(
     " FLASK_APP environment variable; without a name it is looked for in wsgi.py, app.py and"
     " main.py.",
 )
+# Not for the command lines of programs: a FlaskGroup of their own makes no other program.
+cli.add_command(new_command)
 
 
 def main() -> None:

@@ -1,0 +1,134 @@
+"""``vial new``: everything is written aside first and moved when it is complete."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from .names import check_project, words
+from .rendering import Files, render_folders, write
+
+# What may be in a folder that `vial new .` fills: people begin with one of these.
+TOLERATED = frozenset((".git", ".venv", "venv"))
+FOLDERS = {
+    "minimal": ["common", "minimal"],
+    "api": ["common", "structure", "api"],
+    "pages": ["common", "structure", "pages"],
+}
+DRIVERS = {
+    "none": None,
+    "sqlite": None,
+    "postgresql": "psycopg[binary]>=3.2",
+    "mariadb": "pymysql>=1.1",
+}
+URLS = {
+    "none": "",
+    "sqlite": "",
+    "postgresql": "postgresql+psycopg://localhost/{}",
+    "mariadb": "mariadb+pymysql://localhost/{}",
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """What is to be made: ``kind`` is a key of :data:`FOLDERS`, ``database`` of :data:`DRIVERS`."""
+
+    name: str
+    package: str
+    kind: str
+    database: str
+
+    def files(self) -> Files:
+        """Every file by its path, ready to be written."""
+        folders = FOLDERS[self.kind] + (["database"] if self.database != "none" else [])
+        values = {
+            "name": self.name,
+            "title": words(self.name),
+            "package": self.package,
+            "kind": self.kind,
+            "database": None if self.database == "none" else self.database,
+            "driver": DRIVERS[self.database],
+            "database_url": URLS[self.database].format(self.package),
+            "secret_key": secrets.token_hex(32),
+        }
+        return render_folders(folders, values)
+
+
+def plan(name: str, kind: str, database: str) -> tuple[Project, Path]:
+    """The project and the folder that it goes to, both found to be good.
+
+    :param name: a name, or ``.`` for the current folder.
+    :raises click.ClickException: when the name or what is there forbids it.
+    """
+    target = Path.cwd() / name if name != "." else Path.cwd()
+    label = target.name if name == "." else name
+    project = Project(label, check_project(label), kind, database)
+    _check_target(target, tolerated=TOLERATED if name == "." else frozenset())
+    return project, target
+
+
+def _check_target(target: Path, tolerated: frozenset[str]) -> None:
+    if not os.path.lexists(target):
+        return
+    if target.is_symlink() or not target.is_dir():
+        raise click.ClickException(f"{target} is there already, and is no folder. Nothing changed.")
+    others = sorted({entry.name for entry in target.iterdir()} - tolerated)
+    if others:
+        raise click.ClickException(
+            f"{target} is not empty: it has {', '.join(others[:3])}. 'vial new' never writes over"
+            " anything; choose another name or an empty folder."
+        )
+
+
+def create(project: Project, target: Path) -> list[str]:
+    """Write the project and return the paths of its files. On a failure nothing is left of it.
+
+    :raises click.ClickException: when the system refuses.
+    """
+    files = project.files()
+    try:
+        with _aside(target if target.exists() else target.parent) as folder:
+            write(folder, files)
+            (folder / ".env").chmod(0o600)
+            _move(folder, target)
+    except OSError as e:
+        raise click.ClickException(f"Nothing was made: {e}.") from e
+    return sorted(files)
+
+
+@contextmanager
+def _aside(parent: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix=".vial-new-", dir=parent))
+    try:
+        umask = os.umask(0o022)
+        os.umask(umask)
+        folder.chmod(0o777 & ~umask)  # mkdtemp makes it for its owner alone
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move(folder: Path, target: Path) -> None:
+    if not target.exists():
+        folder.rename(target)  # fails where somebody has put files in the meantime
+        return
+    moved: list[Path] = []
+    try:
+        for entry in sorted(folder.iterdir()):
+            new = target / entry.name
+            if os.path.lexists(new):
+                raise FileExistsError(f"{new} has appeared")
+            entry.rename(new)
+            moved.append(new)
+    except OSError:
+        for new in moved:
+            shutil.rmtree(new) if new.is_dir() else new.unlink()
+        raise
