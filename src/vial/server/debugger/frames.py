@@ -5,8 +5,10 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from traceback import TracebackException
@@ -24,13 +26,14 @@ CONTEXT, WIDTH = 5, 300
 
 #: Where the files of Vial are.
 VIAL = str(Path(__file__).parents[2]) + os.sep
+_HERE = os.getcwd()
+_Span = tuple[int, int] | None
 
 
 class Line(NamedTuple):
-    """A line of source; of the failing one, also the part that failed."""
+    """A line of source."""
 
     number: int
-    text: str
     is_current: bool
     #: Before, inside and after the part that failed.
     parts: tuple[str, str, str]
@@ -55,10 +58,9 @@ class Frame:
     @property
     def short(self) -> str:
         """The file as its readers call it: from the working directory on, or from the package."""
-        for folder in (os.getcwd(), *filter(None, sys.path)):
-            if self.filename.startswith(folder + os.sep):
-                return self.filename[len(folder) + 1 :]
-        return self.filename
+        folders = (f + os.sep for f in (_HERE, *sys.path) if f)
+        inside = (f for f in folders if self.filename.startswith(f))
+        return self.filename[len(max(inside, key=len, default="")) :]
 
 
 class Fold(NamedTuple):
@@ -106,7 +108,7 @@ def _chain(error: BaseException, relation: str) -> Iterator[Section]:
         yield _section(at, summary, told)
         yield from _of_group(at)
         told = _relation(message)
-        at = at.__cause__ if at.__cause__ is not None else at.__context__
+        at = at.__cause__ if summary.__cause__ is not None else at.__context__
 
 
 def _relation(message: str | None) -> str:
@@ -122,7 +124,7 @@ def _of_group(error: BaseException) -> Iterator[Section]:
 
 def _section(error: BaseException, summary: TracebackException, relation: str) -> Section:
     shown, left_out = _some(list(summary.stack))
-    frames = [*_uncompiled(error), *(_frame(f) for f in reversed(shown))]
+    frames = [*_uncompiled(error), *reversed(list(_frames(error, shown)))]
     return Section(
         relation,
         _type_name(type(error)),
@@ -165,17 +167,34 @@ def _folded(frames: list[Frame]) -> list[Fold]:
     return groups if len(groups) != 1 else [Fold(False, groups[0].frames)]
 
 
-def _frame(summary: Any) -> Frame:
-    lines = linecache.getlines(summary.filename)
-    span = (summary.colno, summary.end_colno) if summary.end_lineno is None else (None, None)
-    is_debugged = isinstance(summary, DebugFrameSummary)
+def _frames(error: BaseException, stack: list[Any]) -> Iterator[Frame]:
+    """The frames, outermost first. A template that is no file has its source from where it was
+    given: the error that could not compile it, or ``render_template_string``."""
+    source = error.source if isinstance(error, TemplateSyntaxError) else None
+    for summary in stack:
+        if _is_debugged(summary) and summary.global_ns.get("__name__") == "vial.rendering":
+            source = summary.local_ns.get("source", source)
+        yield _frame(summary, source if isinstance(source, str) else None)
+
+
+def _is_debugged(summary: Any) -> bool:
+    return isinstance(summary, DebugFrameSummary)  # not where sys.tracebacklimit cut it off
+
+
+def _frame(summary: Any, source: str | None) -> Frame:
+    lineno = summary.lineno or 0
+    is_debugged = _is_debugged(summary)
     is_template = is_debugged and "__jinja_exception__" in summary.global_ns
+    lines = linecache.getlines(summary.filename)
+    if is_template and not lines and source is not None:
+        lines = source.splitlines()
+    span = None if is_template else _columns(summary, lines)
     frame = Frame(
         summary.filename,
-        summary.lineno or 0,
+        lineno,
         summary.name,
-        _excerpt(lines, summary.lineno or 0, None if is_template else span),
-        is_debugged and not is_template and _is_library(summary),
+        _excerpt(lines, lineno, span),
+        is_debugged and not is_template and summary.filename.startswith(_library_folders()),
         is_template,
     )
     if is_debugged:
@@ -184,8 +203,11 @@ def _frame(summary: Any) -> Frame:
     return frame
 
 
-def _is_library(summary: DebugFrameSummary) -> bool:
-    return summary.is_library or summary.filename.startswith((VIAL, "<frozen"))
+@cache
+def _library_folders() -> tuple[str, ...]:
+    # Werkzeug's is_library asks sysconfig for each frame: a third of the time of a page.
+    paths = sysconfig.get_paths().values()
+    return *paths, *map(os.path.realpath, paths), VIAL, "<frozen"
 
 
 def _uncompiled(error: BaseException) -> Iterator[Frame]:
@@ -193,25 +215,32 @@ def _uncompiled(error: BaseException) -> Iterator[Frame]:
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         lines = linecache.getlines(error.filename) or [""] * (error.lineno - 1) + [error.text or ""]
         start = max((error.offset or 1) - 1, 0)
-        span = (start, max((error.end_offset or 0) - 1, start + 1))
+        span = start, max((error.end_offset or 0) - 1, start + 1)
         excerpt = _excerpt(lines, error.lineno, span)
         yield Frame(error.filename, error.lineno, "", excerpt, False, False)
-    elif isinstance(error, TemplateSyntaxError) and not error.translated and error.source:
-        name = error.filename or error.name or "<template>"
-        excerpt = _excerpt(error.source.splitlines(), error.lineno, None)
-        yield Frame(name, error.lineno, "template", excerpt, False, True)
 
 
-def _excerpt(lines: list[str], lineno: int, span: Any) -> list[Line]:
+def _excerpt(lines: list[str], lineno: int, span: _Span) -> list[Line]:
     if not 0 < lineno <= len(lines):
         return []
-    first, spans = max(1, lineno - CONTEXT), {lineno: span}
+    first = max(1, lineno - CONTEXT)
     numbered = enumerate(lines[first - 1 : lineno + CONTEXT], first)
-    return [_line(n, text.rstrip()[:WIDTH], spans.get(n), n == lineno) for n, text in numbered]
+    spans = {lineno: span}
+    return [_line(n, text.rstrip(), spans.get(n), n == lineno) for n, text in numbered]
 
 
-def _line(number: int, text: str, span: Any, is_current: bool) -> Line:
-    start, end = span or (None, None)
-    if start is None or end is None:
-        return Line(number, text, is_current, (text, "", ""))
-    return Line(number, text, is_current, (text[:start], text[start:end], text[end:]))
+def _line(number: int, text: str, span: _Span, is_current: bool) -> Line:
+    text = text[:WIDTH]
+    start, end = span or (len(text), len(text))
+    return Line(number, is_current, (text[:start], text[start:end], text[end:]))
+
+
+def _columns(summary: Any, lines: list[str]) -> _Span:
+    """Where in the line the expression is that failed; the summary counts bytes."""
+    start, end = summary.colno, summary.end_colno
+    if start is None or end is None or not 0 < summary.lineno <= len(lines):
+        return None
+    line = lines[summary.lineno - 1].encode("utf-8", "replace")
+    # An expression of several lines may end left of where it starts.
+    end = end if end > start else len(line)
+    return len(line[:start].decode("utf-8", "replace")), len(line[:end].decode("utf-8", "replace"))

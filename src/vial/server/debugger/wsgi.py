@@ -40,10 +40,16 @@ class DebuggedWSGI:
         self, environ: WSGIEnvironment, start_response: StartResponse, seen: Seen
     ) -> Iterator[bytes]:
         body: Any = ()
-        has_begun = False
+        has_started = has_begun = False
+
+        def noting(*args: Any) -> Any:
+            nonlocal has_started
+            has_started = True
+            return start_response(*args)
+
         try:
             try:
-                body = self._app(environ, start_response)
+                body = self._app(environ, noting)
                 for chunk in body:
                     has_begun = has_begun or bool(chunk)
                     yield chunk
@@ -52,7 +58,9 @@ class DebuggedWSGI:
         except Exception as e:
             if has_begun:
                 raise  # the answer is cut short; the server prints the traceback
-            yield from _send(self.debugger.answer(e, seen), seen, start_response, e)
+            answer = self.debugger.answer(e, seen)
+            # Only with exc_info may start_response be called again (PEP 3333).
+            yield from _send(answer, seen, start_response, e if has_started else None)
 
 
 def _send(

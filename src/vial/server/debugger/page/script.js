@@ -61,7 +61,7 @@
         pin.onsubmit = (event) => unlock(event, source);
         return;
       }
-      begun = more ? source : "";
+      begun = more ? `${source}\n` : "";
       find(".prompt").textContent = more ? "..." : ">>>";
       if (error) write(SAID[error] || error, "said");
       else if (text) write(text, "value");
@@ -91,7 +91,7 @@
       if (typed) past.push(typed);
       at = past.length;
       write(`${begun ? "..." : ">>>"} ${typed}`, "typed");
-      await run(`${begun}${typed}\n`);
+      await run(begun + typed);
     });
     code.addEventListener("keydown", (event) => {
       const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
