@@ -16,13 +16,8 @@ from cases.entrance_rsgi import Rsgi
 from cases.entrances import Answer, Asgi, Wsgi
 from werkzeug.debug import DebuggedApplication
 
-from vial import (
-    Vial,
-    current_app,  # noqa: F401 - the frame of a view sees it
-    g,
-    request,  # noqa: F401
-    session,
-)
+import vial
+from vial import Vial, g, session
 from vial.server.debugger import DebuggedASGI, DebuggedRSGI, DebuggedWSGI, core
 from vial.server.debugger.console import Console
 from vial.server.debugger.guard import Guard, is_same_origin
@@ -94,6 +89,7 @@ def app() -> Vial:
     @app.get("/")
     def fails() -> None:
         price, thing = 42, Thing()
+        assert vial  # for those who type it
         g.user = "ada"
         session["cart"] = [price]
         raise LookupError(thing)
@@ -292,11 +288,11 @@ def test_there_are_no_assets_that_tell_of_the_debugger(browser: Browser, app: Vi
 
 
 def seen(peer: str | None = "127.0.0.1", host: str = "localhost:5000", **headers: str) -> Seen:
-    request = Seen("POST", URL, peer=peer)
-    request.headers["Host"] = host
+    sent = Seen("POST", URL, peer=peer)
+    sent.headers["Host"] = host
     for name, value in headers.items():
-        request.headers[name.replace("_", "-")] = value
-    return request
+        sent.headers[name.replace("_", "-")] = value
+    return sent
 
 
 def test_who_has_a_console() -> None:
@@ -381,7 +377,7 @@ def test_werkzeugs_debugger_works_around_an_app_as_around_flasks(app: Vial) -> N
     assert page.status == 500
     (secret,) = re.findall(r'SECRET = "(\w+)"', page.text)
     frame = re.findall(r'id="frame-(\d+)"', page.text)[-1]
-    code = "price,request.path,g.user,current_app.name".replace(",", "%2C")
+    code = "price,vial.request.path,g.user,vial.current_app.name"
     target = f"/?__debugger__=yes&cmd={code}&frm={frame}&s={secret}"
     for entrance in (Wsgi(), Asgi()):
         text = re.sub("<[^>]+>", "", entrance.ask(app, target).text)

@@ -15,6 +15,7 @@ from traceback import TracebackException
 from typing import Any, NamedTuple
 
 from jinja2 import TemplateSyntaxError
+from jinja2.defaults import DEFAULT_NAMESPACE
 from werkzeug.debug.tbtools import DebugFrameSummary, DebugTraceback
 
 from .reprs import plain
@@ -26,6 +27,9 @@ CONTEXT, WIDTH = 5, 300
 
 #: Where the files of Vial are.
 VIAL = str(Path(__file__).parents[2]) + os.sep
+_OF_ALL_TEMPLATES = {*DEFAULT_NAMESPACE, "config", "g", "request", "session", "url_for"} | {
+    "get_flashed_messages"
+}
 _HERE = os.getcwd()
 _Span = tuple[int, int] | None
 
@@ -200,6 +204,8 @@ def _frame(summary: Any, source: str | None) -> Frame:
     if is_debugged:
         # A copy: from Python 3.13 on the mapping would keep the frame, and all above it.
         frame.names, frame.global_names = dict(summary.local_ns), summary.global_ns
+    if is_template:  # what all templates see tells nothing
+        frame.names = {n: v for n, v in frame.names.items() if n not in _OF_ALL_TEMPLATES}
     return frame
 
 

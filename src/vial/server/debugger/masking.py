@@ -12,7 +12,7 @@ _SHORTEST = 6
 _NAMES = re.compile(
     r"passw(or)?d|passphrase|passcode|(^|[^a-z])(pass|pwd|pin|otp|auth|sid)s?($|[^a-z])"
     r"|secret|token|api[-_ ]?key|access[-_]?key|private[-_]?key|authori[sz]ation|credential"
-    r"|cookie|csrf|signature",
+    r"|cookie(?!_(name|domain|path|httponly|secure|samesite|partitioned)$)|csrf|signature",
     re.I,
 )
 _IN_URL = re.compile(r"(\w://[^\s/:@'\"]*:)[^\s/@'\"]+(?=@)")
