@@ -18,14 +18,11 @@ class DebuggedASGI:
     :param app: an ASGI application that lets its exceptions out, as Vial does in debug mode.
     :param host: the address that the server listens on. Without one there is no console.
     :param evalex: whether frames have consoles.
-    :param script: JavaScript that is to run on the page.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, host: str | None = None, evalex: bool = True, script: str = ""
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, host: str | None = None, evalex: bool = True) -> None:
         self._app: Any = getattr(app, "_asgi_entrance", lambda: app)()
-        self.debugger = Debugger(host, evalex, script)
+        self.debugger = Debugger(host, evalex)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

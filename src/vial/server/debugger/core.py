@@ -50,13 +50,11 @@ class Debugger:
 
     :param host: the address that the server listens on.
     :param evalex: whether frames have consoles, for those whom :class:`.Guard` lets use them.
-    :param script: JavaScript that is to run on the page.
     """
 
-    def __init__(self, host: str | None, evalex: bool = True, script: str = "") -> None:
+    def __init__(self, host: str | None, evalex: bool = True) -> None:
         self.pin = Pin()
         self._evalex = evalex
-        self._script = script
         self._guard = Guard(host)
         self._secret = secrets.token_urlsafe(24)
         self._ticket = secrets.token_urlsafe(24)
@@ -92,7 +90,7 @@ class Debugger:
         access = self._access(seen)
         if access.secret:
             self._keep(shown, ctx)
-        return page(shown, text_of(error), seen, ctx, access, self._script)
+        return page(shown, text_of(error), seen, ctx, access)
 
     def _text(self, error: BaseException, seen: Seen) -> Answer:
         headers = [("Content-Type", "text/plain; charset=utf-8"), *PROTECTED]

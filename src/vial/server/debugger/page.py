@@ -34,17 +34,9 @@ class Access(NamedTuple):
 
 
 def page(
-    shown: list[Section],
-    text: str,
-    seen: Seen,
-    ctx: RequestContext | None,
-    access: Access,
-    script: str,
+    shown: list[Section], text: str, seen: Seen, ctx: RequestContext | None, access: Access
 ) -> Answer:
-    """The page for a browser.
-
-    :param script: JavaScript of others that is to run on it.
-    """
+    """The page for a browser."""
     mask = Mask(secrets_of(seen, ctx))
     _describe_variables(shown, ctx, mask)
     nonce = secrets.token_urlsafe(16)
@@ -56,7 +48,6 @@ def page(
         access=access,
         nonce=nonce,
         mask=lambda value: _cut(mask(value)),
-        script=script,
     )
     return Answer(500, _headers(nonce), html.encode("utf-8", "backslashreplace"))
 
