@@ -53,7 +53,7 @@ LATE_IMPORTS: dict[str, set[str]] = {
     "vial.cli.new": {"vial.cli.projects.creation"},
     "vial.cli.run": {"vial.server"},
     "vial.cli.serve": {"vial.server.production"},
-    "vial.compiled": {"vial.concurrency"},
+    "vial.compiled": {"vial.concurrency", "vial.hints.blocking"},
     "vial.events": {"vial.event_bodies"},
     "vial.flask_mode": {"importlib.metadata"},
     # Hints are for what fails.

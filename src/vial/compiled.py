@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from werkzeug.routing import Rule
 
 from . import flow, plans
+from .callables import is_async
 from .routing import Builder, Matcher
 from .routing.map import binds_itself, watch
 from .sansio.app import App
@@ -87,6 +88,11 @@ class Compiled(App):
             compatible,
             compatible or self._has_own(*plans.ERROR_STEPS),
         )
+        view = self.view_functions.get(endpoint or "")
+        if view is not None and self.debug and is_async(view):
+            from .hints.blocking import warn_of_blocking
+
+            warn_of_blocking(view)
         before[endpoint] = plan  # dropped, where a change came meanwhile
         return plan
 

@@ -52,7 +52,8 @@ def of_import(error: BaseException) -> str | None:
     if isinstance(module, ModuleType):
         name = module.__name__
     text = str(error)
-    path = _hiding(name.partition(".")[0], getattr(error, "path", None))
+    file = getattr(module, "__file__", None) or getattr(error, "path", None)
+    path = _hiding(name.partition(".")[0], file)
     if path is not None:
         root = name.partition(".")[0]
         return (

@@ -29,6 +29,7 @@ def failed(app: Vial, error: Exception) -> str | None:
         "TemplatesNotFound": _not_found,
         "UndefinedError": _undefined,
         "TemplateAssertionError": _unknown,
+        "TemplateRuntimeError": _unknown,
     }.get(type(error).__name__)
     return None if hint is None else hint(app, error)
 
@@ -44,7 +45,8 @@ def _undefined(app: Vial, error: Any) -> str | None:
     for frame in frames(error):
         if "__jinja_exception__" in frame.f_globals and not names:  # Jinja's, of template source
             names = set(frame.f_locals)
-            where = f" {os.path.basename(frame.f_code.co_filename)!r}"
+            file = os.path.basename(frame.f_code.co_filename)
+            where = "" if file.startswith("<") else f" {file!r}"
     given = sorted(names - app.jinja_env.globals.keys())
     return (
         f"No variable {name!r} was passed to the template{where}.{did_you_mean(name, names)} It has"

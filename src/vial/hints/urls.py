@@ -73,7 +73,9 @@ def _misfit(rules: list[Rule], error: BuildError) -> str | None:
             wants.append(
                 f"{rule.rule!r} lacks {listed(missing)}: url_for({error.endpoint!r}, {calls})"
             )
-    nothing = [name for name, value in error.values.items() if value is None and name[:1] != "_"]
+    built = frame_of(error, "vial.helpers", "build_url")
+    passed = {} if built is None else built.f_locals["values"]  # Werkzeug leaves None out
+    nothing = [name for name, value in passed.items() if value is None and name[:1] != "_"]
     because = f" {listed(nothing)} was given as None." if nothing else ""
     return f"The rule {'; '.join(wants)}.{because}" if wants else None
 

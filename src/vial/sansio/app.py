@@ -436,7 +436,8 @@ def _converters(text: str, known: Any) -> str:
 def _taken(endpoint: str, old: Callable[..., Any], new: Callable[..., Any]) -> str:
     """What to say where two functions want one endpoint."""
     text = f"The endpoint {endpoint!r} already belongs to {_where(old)}, and"
-    if _where(old) == _where(new) and "<locals>" in _where(new):
+    cells = getattr(new, "__closure__", None) or ()
+    if _where(old) == _where(new) and any(callable(cell.cell_contents) for cell in cells):
         return (
             f"{text} another {_where(new)} wants it too: the inner function of a decorator. Put"
             " @functools.wraps(f) above it, so that each view keeps its own name, or pass"
