@@ -39,6 +39,9 @@ _BATTERIES = {
     "flask_script": "vial.script",
 }
 _TARGETS = {"flask": "vial", **_BATTERIES}
+#: Batteries that the ``vial`` command takes even where the real ones are installed: Flask-SocketIO
+#: needs a WSGI server, and `vial run` is none; Flask-Script 2.0.6 imports what Flask 2.0 removed.
+PREFERRED = frozenset({"flask_script", "flask_socketio"})
 
 #: Names that modules of Flask only import from one another. Editors make programs import them from
 #: any of these modules: ``from flask.cli import current_app``, ``from flask.app import T_route``.

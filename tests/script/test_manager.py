@@ -467,7 +467,11 @@ def test_the_shell_prefers_what_is_installed(
 # -- click --------------------------------------------------------------------------------------
 
 
-def test_a_manager_is_a_group_of_the_vial_command(app: Vial, manager: Manager) -> None:
+def test_a_manager_is_a_group_of_the_vial_command(
+    app: Vial, manager: Manager, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("FLASK_RUN_FROM_CLI", "false")  # which the command line changes
+
     @manager.command
     def add(name: str, times: int = 1) -> int:
         "Add one."

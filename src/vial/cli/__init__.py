@@ -5,7 +5,7 @@ Names are those of ``flask.cli`` (Flask 3.1.3).
 
 from __future__ import annotations
 
-from ..flask_mode import install_as_flask
+from ..flask_mode import PREFERRED, install_as_flask
 from .commands import routes_command, shell_command
 from .context import AppGroup, ScriptInfo, pass_script_info, with_appcontext
 from .discovery import (
@@ -56,6 +56,5 @@ cli.add_command(new_command)
 
 def main() -> None:
     """The ``vial`` program. In it, ``import flask`` means Vial."""
-    # Flask-SocketIO needs a WSGI server, and `vial run` is none: the battery goes before it.
-    install_as_flask({"flask_socketio"})
+    install_as_flask(PREFERRED)
     cli.main()

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..app import Vial
-from ..flask_mode import install_as_flask
+from ..flask_mode import PREFERRED, install_as_flask
 from .commands import _target
 from .context import ScriptInfo, pass_script_info
 
@@ -90,7 +90,7 @@ def serve_command(
 def _load(path: str | None, create_app: Any, set_debug_flag: bool, is_mode_on: bool) -> Vial:
     """The app, in a process of its own. A failure is said there, and ends it."""
     if is_mode_on:  # where processes are not forked
-        install_as_flask({"flask_socketio"})
+        install_as_flask(PREFERRED)
     try:
         return ScriptInfo(path, create_app, set_debug_flag).load_app()
     except click.ClickException as e:
