@@ -28,7 +28,11 @@ def _new_driver() -> Any:
 def begin(coroutine: Coroutine[Any, Any, T]) -> tuple[Any, Any]:
     """Run a coroutine until it waits. With ``None`` comes its result; with a driver, to be given
     to :func:`go_on`, what it waits for."""
-    driver: Any = _drivers.pop() if _drivers else _new_driver()
+    driver: Any
+    try:
+        driver = _drivers.pop()
+    except IndexError:  # another thread may have taken the last one
+        driver = _new_driver()
     result = driver.send(coroutine)
     if driver.gi_yieldfrom is None:
         _drivers.append(driver)
