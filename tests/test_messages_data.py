@@ -219,6 +219,19 @@ def test_a_relative_path_for_open(
 # -- hints themselves --------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("propagate", [None, False])
+def test_hints_are_in_the_log_and_never_in_the_answer_of_production(
+    app: Vial, caplog: pytest.LogCaptureFixture, propagate: bool | None
+) -> None:
+    app.debug = False
+    app.config["PROPAGATE_EXCEPTIONS"] = propagate
+    app.get("/")(lambda: session["user"])
+    answer = app.test_client().get("/")
+    assert answer.status_code == 500
+    assert "session" not in answer.text
+    has(caplog.text, "Hint: session has no 'user'")
+
+
 def test_a_hint_that_fails_hides_nothing(app: Vial) -> None:
     class Odd(dict[str, Any]):
         def items(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,8 @@ def said(caplog: pytest.LogCaptureFixture) -> str:
         ("/about/", ["The rule is '/about', without a slash at the end"]),
         ("/cart", ["There is '/shop/cart'", "prefix"]),
         ("/the_cart", ["'the_cart' is the name of an endpoint", "url_for('the_cart')"]),
+        ("/usr/bob", ["No rule fits '/usr/bob'", "Did you mean '/user/bob'"]),
+        ("/item/bob", ["The rule '/item/<int:id>' does not take '/item/bob'"]),
         ("/static/styles.css", ["no file 'styles.css'", "Did you mean 'style.css'"]),
         ("/files/a.txt", ["no folder", "app.root_path"]),
     ],
@@ -208,13 +211,21 @@ def test_a_url_that_is_not_found(
     (tmp_path / "static" / "style.css").touch()
     app.get("/about")(about)
     app.get("/shop/cart", endpoint="the_cart")(about)
+    app.get("/user/<name>", endpoint="u")(about)
+    app.get("/item/<int:id>", endpoint="i")(about)
     app.get("/files/<name>", endpoint="f")(lambda name: send_from_directory("files", name))
     page = app.test_client().get(path)
     assert page.status_code == 404
     has(said(caplog), f"404 for GET {path!r}", *words)
-    has(page.text.replace("&#39;", "'"), *words, "debug mode only")
+    has(unescape(page.text), *words, "debug mode only")
     app.debug = False
-    assert words[0] not in app.test_client().get(path).text.replace("&#39;", "'")
+    assert words[0] not in unescape(app.test_client().get(path).text)
+
+
+def test_a_page_that_is_a_websocket(app: Vial, caplog: pytest.LogCaptureFixture) -> None:
+    app.websocket("/talk")(lambda: None)
+    assert app.test_client().get("/talk").status_code == 400
+    has(said(caplog), "400 for GET '/talk'", "a page and a WebSocket")
 
 
 def test_a_404_of_a_view_and_one_without_anything_near_say_nothing(

@@ -51,22 +51,24 @@ def view_that_does_not_fit(app: Vial, error: TypeError) -> str | None:
     return (
         f"The rule {rule.rule!r} of the endpoint {rule.endpoint!r} passes"
         f" {listed(given) or 'nothing'}, but its view is {qualified(view)}{signature}."
-        f" {_mend(rule.rule, signature, given)}"
+        f" {_mend(view, signature, given)}"
     )
 
 
-def _mend(rule: str, signature: inspect.Signature, given: dict[str, Any]) -> str:
+def _mend(view: Callable[..., Any], signature: inspect.Signature, given: dict[str, Any]) -> str:
     """What to change so that rule and view agree."""
-    if "<locals>" in rule:
-        return ""
     names = [n for n, p in signature.parameters.items() if p.kind not in (p.VAR_KEYWORD,)]
     extra = [name for name in given if name not in names]
     if extra:
         near = did_you_mean(extra[0], [n for n in names if n not in given])
+        if "<locals>" in getattr(view, "__qualname__", ""):
+            return (
+                "It may be the inner function of a decorator: that takes (*args, **kwargs), passes"
+                f" them on and has @functools.wraps(f) above it.{near}"
+            )
         return (
             f"Give the function a parameter {extra[0]!r}, or rename or remove the variable in the"
-            f" rule.{near} The inner function of a decorator takes (*args, **kwargs) and passes"
-            " them on."
+            f" rule.{near}"
         )
     missing = [
         n for n, p in signature.parameters.items() if p.default is p.empty and n not in given

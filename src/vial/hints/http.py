@@ -8,7 +8,7 @@ from logging import INFO
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RequestRedirect, Rule
+from werkzeug.routing import RequestRedirect, Rule, WebsocketMismatch
 
 from ..globals import find_request_ctx
 from .files import names_in
@@ -54,7 +54,9 @@ def _not_found(app: Vial, ctx: RequestContext, error: HTTPException) -> str | No
             "The app has no routes. Are the modules with the views imported, the blueprints"
             " registered, and is app.run() the last line?"
         )
-    urls = [rule.rule for rule in rules if not rule.arguments]
+    urls = [_filled(rule.rule, path) for rule in rules]
+    if path in urls:
+        return f"The rule {rules[urls.index(path)].rule!r} does not take {path!r}."
     other = path.rstrip("/") if path.endswith("/") else f"{path}/"
     if other in urls:
         return f"The rule is {other!r}, without a slash at the end."
@@ -69,6 +71,14 @@ def _not_found(app: Vial, ctx: RequestContext, error: HTTPException) -> str | No
         return f"There is {listed(longer)}: the prefix is part of the URL."
     near = did_you_mean(path, urls)
     return f"No rule fits {path!r}.{near}" if near else None
+
+
+def _filled(rule: str, path: str) -> str:
+    """A rule with the parts of a path where it has variables; itself where they differ in size."""
+    own, asked = rule.split("/"), path.split("/")
+    if len(own) != len(asked):
+        return rule
+    return "/".join(b if "<" in a else a for a, b in zip(own, asked, strict=True))
 
 
 def _no_file(app: Vial, directory: str, name: str) -> str:
@@ -134,8 +144,10 @@ def _no_json(app: Vial, ctx: RequestContext, error: HTTPException) -> str | None
     )
 
 
-def _broken_json(app: Vial, ctx: RequestContext, error: HTTPException) -> str | None:
-    """A 400 of ``request.get_json()``: how the body begins."""
+def _bad_request(app: Vial, ctx: RequestContext, error: HTTPException) -> str | None:
+    """A 400 of ``request.get_json()``: how the body begins; or one of a WebSocket's URL."""
+    if isinstance(error, WebsocketMismatch):
+        return "Of a page and a WebSocket the URL has the one, and the other was asked for."
     if frame_of(error, "werkzeug.wrappers.request", "on_json_loading_failed") is None:
         return None
     body = ctx.request.get_data(as_text=True)
@@ -161,7 +173,7 @@ def _redirected(app: Vial, ctx: RequestContext, error: HTTPException) -> str | N
 _SHOWN = {404, 405, 413}
 _HINTS: dict[int, Callable[[Any, Any, Any], str | None]] = {
     308: _redirected,
-    400: _broken_json,
+    400: _bad_request,
     404: _not_found,
     405: _wrong_method,
     413: _too_large,
