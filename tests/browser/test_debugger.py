@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import re
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from serving import SOON, free_port, serving, wait_for
+from processes import Process, running
+from serving import SOON
 
 from .conftest import Window
 
@@ -63,60 +60,20 @@ def template():
 FAILS = r"status of (500|403|404)"
 
 
-class Development:
-    """`vial run --debug` as its users start it."""
-
-    def __init__(self, folder: Path, host: str) -> None:
-        self.port = free_port()
-        self.origin = f"http://127.0.0.1:{self.port}"
-        self._file = folder / "output.txt"
-        command = [sys.executable, "-u", "-m", "vial", "run", "program.py", "--debug"]
-        with self._file.open("wb") as output:
-            self.process = subprocess.Popen(
-                [*command, "--host", host, "--port", str(self.port)],
-                cwd=folder,
-                env={**os.environ, "VIAL_ENV": ""},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-
-    @property
-    def output(self) -> str:
-        return self._file.read_text()
-
-    @property
-    def pin(self) -> str:
-        return re.findall(r"Debugger PIN: ([\d-]+)", self.output)[-1]
-
-    def answers(self) -> bool:
-        assert self.process.poll() is None, self.output
-        try:
-            return ask(self.port, "GET", "/ready")[0] == 200
-        except OSError:
-            return False
-
-
-@contextmanager
-def running(folder: Path, host: str = "127.0.0.1") -> Iterator[Development]:
+def debugging(folder: Path, host: str = "127.0.0.1") -> AbstractContextManager[Process]:
     (folder / "program.py").write_text(PROGRAM)
-    server = Development(folder, host)
-    try:
-        wait_for("an answer of the server", server.answers)
-        yield server
-    finally:
-        server.process.terminate()
-        server.process.wait(SOON)
+    command = ("-m", "vial", "run", "program.py", "--debug", "--host", host, "--port", "{port}")
+    return running(folder, *command, VIAL_ENV="")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Development]:
-    with running(tmp_path_factory.mktemp("debugged")) as server:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    with debugging(tmp_path_factory.mktemp("debugged")) as server:
         yield server
 
 
 @pytest.fixture
-def open_page(browser: Browser, server: Development) -> Iterator[Callable[..., Page]]:
+def open_page(browser: Browser, server: Process) -> Iterator[Callable[..., Page]]:
     """Open a page that fails; at the end none may have had an error of its own."""
     windows: list[Window] = []
 
@@ -136,17 +93,8 @@ def open_page(browser: Browser, server: Development) -> Iterator[Callable[..., P
     assert not faults, "\n".join(faults)
 
 
-def ask(
-    port: int, method: str, path: str, host: str = "127.0.0.1", body: Any = None, **headers: str
-) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(host, port, timeout=SOON)
-    try:
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, None if body is None else json.dumps(body), sent)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-    finally:
-        connection.close()
+def pin_of(server: Process) -> str:
+    return re.findall(r"Debugger PIN: ([\d-]+)", server.output)[-1]  # type: ignore[no-any-return]
 
 
 def enter(page: Page, text: str, frame: int = 0) -> None:
@@ -164,7 +112,7 @@ def unlock(page: Page, pin: str) -> None:
 
 
 def test_an_exception_is_read_and_its_frames_are_asked(
-    open_page: Callable[..., Page], server: Development, snap: Callable[[Page, str], None]
+    open_page: Callable[..., Page], server: Process, snap: Callable[[Page, str], None]
 ) -> None:
     page = open_page()
     expect(page.get_by_role("heading", level=1)).to_have_text("RuntimeError")
@@ -177,7 +125,7 @@ def test_an_exception_is_read_and_its_frames_are_asked(
     enter(page, "cart['prices'][0] + 40")
     unlock(page, "000-000-00x")
     expect(page.get_by_text("Wrong PIN; 9 more tries.").locator("visible=true")).to_be_visible()
-    unlock(page, server.pin)
+    unlock(page, pin_of(server))
     output = page.locator(".output").first
     expect(output).to_have_text(">>> cart['prices'][0] + 4043")
     enter(page, "for item in cart:")
@@ -219,11 +167,11 @@ def test_without_scripts_the_page_still_tells_everything(open_page: Callable[...
 
 
 def test_the_console_answers_the_page_on_this_machine_only(
-    open_page: Callable[..., Page], server: Development, tmp_path: Path
+    open_page: Callable[..., Page], server: Process, tmp_path: Path
 ) -> None:
     page = open_page()
     enter(page, "1")
-    unlock(page, server.pin)
+    unlock(page, pin_of(server))
     expect(page.locator(".output").first).to_have_text(">>> 11")
     [cookie] = page.context.cookies(server.origin + "/__vial_debugger__")
     right = {
@@ -233,11 +181,11 @@ def test_the_console_answers_the_page_on_this_machine_only(
         "Cookie": f"{cookie['name']}={cookie['value']}",
     }
     frame = page.locator(".place").first.get_attribute("data-frame")
-    command = {"frame": frame, "code": "6 * 7"}
+    command = json.dumps({"frame": frame, "code": "6 * 7"})
 
-    def sent(port: int = server.port, host: str = "127.0.0.1", **headers: str) -> Any:
-        url = "/__vial_debugger__"
-        return ask(port, "POST", url, host, command, **(right | headers))
+    def sent(to: Process = server, host: str = "127.0.0.1", **headers: str) -> Any:
+        headers = {**right, **headers}
+        return to.ask("/__vial_debugger__", "POST", host, command, **headers)[:2]
 
     assert sent() == (200, '{"text": "42", "more": false}')
     assert sent(Host="evil.example", Origin="http://evil.example")[0] == 404
@@ -247,18 +195,17 @@ def test_the_console_answers_the_page_on_this_machine_only(
     assert sent(Sec_Fetch_Site="cross-site")[0] == 404
     assert sent(X_Forwarded_For="127.0.0.1")[0] == 404
     (tmp_path / "wide").mkdir()
-    with running(tmp_path / "wide", "0.0.0.0") as wide:
+    with debugging(tmp_path / "wide", "0.0.0.0") as wide:
         assert "pages without a console; the server listens on 0.0.0.0" in wide.output
         for host in ("127.0.0.1", address_of_this_machine()):
-            shown = ask(wide.port, "GET", "/", host, Accept="text/html")[1]
+            _, shown, _ = wide.ask("/", host=host, Accept="text/html")
             assert "RuntimeError" in shown and "data-secret" not in shown
             assert "No console: the server listens on 0.0.0.0" in shown
-            origin = f"http://{host}:{wide.port}"
-            assert sent(wide.port, host, Origin=origin)[0] == 404
-    with serving(tmp_path / "wide", "program.py") as production:
-        origin = f"http://127.0.0.1:{production.port}"
-        assert sent(production.port, Origin=origin)[0] == 404
-        status, shown = ask(production.port, "GET", "/", Accept="text/html")
+            assert sent(wide, host, Origin=f"http://{host}:{wide.port}")[0] == 404
+    serve = ("-m", "vial", "serve", "program.py", "--bind", "127.0.0.1:{port}")
+    with running(tmp_path / "wide", *serve) as production:
+        assert sent(production, Origin=production.origin)[0] == 404
+        status, shown, _ = production.ask("/", Accept="text/html")
         assert status == 500 and "RuntimeError" not in shown and "program.py" not in shown
 
 
