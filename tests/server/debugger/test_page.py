@@ -281,6 +281,44 @@ def test_an_exception_whose_text_cannot_be_told_has_a_page(app: Vial, ask_one: A
 
 
 @pytest.mark.slow
+def test_hostile_exceptions_are_answered_by_page_or_text(
+    app: Vial, ask_one: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Hostile:
+        def __hash__(self) -> int:
+            raise OSError
+
+        __bool__ = __hash__  # type: ignore[assignment]
+
+    @app.get("/<name>")
+    def fails(name: str) -> None:
+        error: Exception = ValueError("\udcff\x07 and\x9b31m")
+        if name == "chain":
+            for number in range(3000):
+                outer = KeyError(number)
+                outer.__cause__, error = error, outer
+        elif name == "cycle":
+            error.__cause__ = KeyError()
+            error.__cause__.__context__ = error
+        elif name == "notes":
+            error.__notes__ = [1, None, "a note"]
+        elif name == "group":
+            for _ in range(500):
+                error = ExceptionGroup("in", [error])
+        elif name == "hidden":
+            __traceback_hide__ = Hostile()
+        raise error
+
+    for name in ("chain", "cycle", "notes", "group", "hidden", "plain"):
+        answer = ask_one(f"/{name}")
+        assert answer.status == 500 and len(answer.body) < 400_000, name
+        assert answer["content-type"].startswith("text/")
+    printed = capsys.readouterr().err
+    assert "\\udcff\\x07 and\\x9b31m" in printed
+    assert not set(printed) & {"\udcff", "\x07", "\x9b"}
+
+
+@pytest.mark.slow
 def test_thousands_of_frames_and_causes_are_bounded(app: Vial, ask_one: Ask) -> None:
     def deeper(n: int) -> int:
         return deeper(n + 1) + 1

@@ -12,8 +12,9 @@ from werkzeug.debug.tbtools import DebugTraceback
 from .frames import VIAL
 from .seen import Seen
 
-#: Escape sequences that a client sent would colour, clear or rename the terminal.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+#: Escape sequences that a client sent would colour, clear or rename the terminal; halves of
+#: surrogate pairs cannot be printed.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 #: Characters of a traceback, of which the middle is left out.
 LONGEST = 200_000
 
