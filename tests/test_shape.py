@@ -50,6 +50,7 @@ LATE_IMPORTS: dict[str, set[str]] = {
     "vial.cli.check": {"vial.checking"},
     "vial.cli.commands": {"code", "readline", "rlcompleter"},
     "vial.cli.environment": {"dotenv"},
+    "vial.cli.generate": {"vial.cli.projects.generation"},
     "vial.cli.new": {"vial.cli.projects.creation"},
     "vial.cli.run": {"vial.server"},
     "vial.cli.serve": {"vial.server.production"},

@@ -16,6 +16,7 @@ from .discovery import (
     prepare_import,
 )
 from .environment import load_dotenv, show_server_banner
+from .generate import generate_command
 from .groups import FlaskGroup, get_version
 from .new import new_command
 from .run import CertParamType, SeparatedPathType, run_command
@@ -52,6 +53,7 @@ cli = FlaskGroup(
 )
 # Not for the command lines of programs: a FlaskGroup of their own makes no other program.
 cli.add_command(new_command)
+cli.add_command(generate_command)
 
 
 def main() -> None:

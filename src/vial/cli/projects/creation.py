@@ -76,6 +76,10 @@ def plan(name: str, kind: str, database: str) -> tuple[Project, Path]:
 
 
 def _check_target(target: Path, tolerated: frozenset[str]) -> None:
+    """Nothing may be there but an empty folder, or what is tolerated in one.
+
+    :raises click.ClickException: naming what is there.
+    """
     if not os.path.lexists(target):
         return
     if target.is_symlink() or not target.is_dir():
@@ -106,6 +110,8 @@ def create(project: Project, target: Path) -> list[str]:
 
 @contextmanager
 def _aside(parent: Path) -> Iterator[Path]:
+    """A folder on the same file system as the target, so that moving it is one step; it is gone
+    afterwards, whatever happens."""
     folder = Path(tempfile.mkdtemp(prefix=".vial-new-", dir=parent))
     try:
         umask = os.umask(0o022)
@@ -117,6 +123,10 @@ def _aside(parent: Path) -> Iterator[Path]:
 
 
 def _move(folder: Path, target: Path) -> None:
+    """To where nothing is in one step, into an existing folder piece by piece.
+
+    :raises OSError: when somebody else was faster; what was moved is gone then.
+    """
     if not target.exists():
         folder.rename(target)  # fails where somebody has put files in the meantime
         return

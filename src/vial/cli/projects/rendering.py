@@ -10,6 +10,8 @@ from typing import Any
 import click
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from .names import class_name
+
 TEMPLATES = Path(__file__).parent / "templates"
 SUFFIX = ".tmpl"
 DOT = "dot-"  # hidden files are not hidden among the templates
@@ -21,7 +23,7 @@ Files = dict[str, bytes]  # by path inside the project, with slashes
 @cache
 def environment() -> Environment:
     """Jinja, with marks that neither Python nor HTML nor TOML has."""
-    return Environment(
+    made = Environment(
         block_start_string="<%",
         block_end_string="%>",
         variable_start_string="<<",
@@ -35,6 +37,8 @@ def environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES),
         autoescape=False,  # noqa: S701 - it writes programs, from names that were checked
     )
+    made.filters["cls"] = class_name
+    return made
 
 
 def render(name: str, values: Mapping[str, Any]) -> str:
@@ -56,12 +60,14 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _target(path: Path, values: Mapping[str, Any]) -> str:
+    """Where a template goes: ``package/`` to the project's package, ``dot-env.tmpl`` to ``.env``."""
     parts = [values["package"] if part == PACKAGE else part for part in path.parts]
     named = [f".{part.removeprefix(DOT)}" if part.startswith(DOT) else part for part in parts]
     return "/".join(named).removesuffix(SUFFIX)
 
 
 def _content(path: Path, values: Mapping[str, Any]) -> bytes:
+    """What is no template is copied as it is, Bootstrap above all."""
     if path.suffix != SUFFIX:
         return path.read_bytes()
     name = path.relative_to(TEMPLATES).as_posix().removesuffix(SUFFIX)
