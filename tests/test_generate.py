@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from vial.cli import cli
+from vial.cli.generate import generate_command
+from vial.cli.new import new_command
 
 
 @pytest.fixture
@@ -18,20 +20,20 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def make(folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> Path:
     monkeypatch.chdir(folder)
-    call("new", "shop", *options)
+    call(new_command, "shop", *options)
     monkeypatch.chdir(folder / "shop")
     return folder / "shop"
 
 
-def call(*arguments: str, status: int = 0) -> str:
+def call(command: click.Command, *arguments: str, status: int = 0) -> str:
     """What a command says, as one line."""
-    result = CliRunner().invoke(cli, arguments)
+    result = CliRunner().invoke(command, arguments)
     assert result.exit_code == status, result.output
     return " ".join(result.output.split())
 
 
 def generate(*arguments: str, status: int = 0) -> str:
-    return call("generate", *arguments, status=status)
+    return call(generate_command, *arguments, status=status)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -78,7 +80,7 @@ def test_a_dry_run_says_what_would_be_done(shop: Path) -> None:
         ("view ../x", "'../x' is no name for a view"),
         ("view class", "is a word of Python itself"),
         ("view static", "is the address of the static files"),
-        (f"view {'v' * 31}", "has 31 characters; the name of a view has at most 30"),
+        (f"view {'v' * 29}", "has 29 characters; the name of a view has at most 28"),
         ("model Base", "is the name of something that models use"),
         ("model Text", "is the name of something that models use"),
         ("model A title", "'title' is no field: write 'name:type'"),

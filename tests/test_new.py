@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import vial
-from vial.cli import cli
+from vial.cli.new import new_command
 from vial.cli.projects import creation
 from vial.cli.projects.rendering import TEMPLATES
 
@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def new(*arguments: str, status: int = 0) -> str:
     """What it says, as one line."""
-    result = CliRunner().invoke(cli, ["new", *arguments])
+    result = CliRunner().invoke(new_command, arguments)
     assert result.exit_code == status, result.output
     return " ".join(result.output.split())
 

@@ -7,14 +7,22 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 from uuid import uuid4
+from zipfile import ZipFile
 
+import click
 import psycopg
 import pytest
+from click.testing import CliRunner
 from serving import free_port, wait_for
+
+from vial.cli.generate import generate_command
+from vial.cli.new import new_command
+from vial.cli.projects.rendering import TEMPLATES
 
 pytestmark = [pytest.mark.slow, pytest.mark.service]
 
@@ -61,11 +69,16 @@ class Environment:
 
     def new(self, name: str, *options: str) -> Path:
         """A project, installed as its README says but for what is here already."""
-        self.python_m("vial", "new", name, *options)
-        project = self.folder / name
+        project = self.make(name, *options)
         options = ("--no-deps", "--no-build-isolation", "-q", "-e", ".[dev]")
         self.python_m("pip", "install", *options, cwd=project)
         return project
+
+    def make(self, name: str, *options: str) -> Path:
+        """A project that is not installed."""
+        with chdir(self.folder):
+            said(new_command, name, *options)
+        return self.folder / name
 
     def check(self, project: Path, **variables: str) -> None:
         """Its own tests and linters."""
@@ -75,6 +88,19 @@ class Environment:
 
     def vial(self, project: Path, *arguments: str, **variables: str) -> str:
         return self.python_m("vial", *arguments, cwd=project, **variables)
+
+
+def said(command: click.Command, *arguments: str) -> str:
+    """What a command says: in this process, which is the fastest."""
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def generate(project: Path, *parts: list[str]) -> None:
+    with chdir(project):
+        for part in parts:
+            said(generate_command, *part)
 
 
 @pytest.fixture(scope="module")
@@ -134,21 +160,21 @@ def test_pages_work_from_the_beginning_and_with_all_that_is_generated(
 ) -> None:
     project = environment.new("my-shop")
     environment.check(project)
-    for part in (
+    generate(
+        project,
         ["view", "articles"],
-        ["view", "a_view_with_a_name_of_thirty_c"],
+        ["view", "a_view_with_a_name_of_twenty"],
         ["model", "Author", "name:str"],
         ["model", "Article", *FIELDS, "author:references"],
-        ["model", "an_article_with_a_name_of_30_c", *FIELDS],
-        ["model", "Note", "an_article_with_a_name_of_30_c:references:optional"],
+        ["model", "an_article_with_a_name_of_28", *FIELDS],
+        ["model", "Note", "an_article_with_a_name_of_28:references:optional"],
         ["model", "Mark"],
         ["form", "Article", *FIELDS],
-        ["form", "Consent", "a_very_long_name_of_thirty_chr:bool"],
+        ["form", "Consent", "a_very_long_name_of_28_chars:bool"],
         ["test", "search"],
-    ):
-        environment.vial(project, "generate", *part)
-    environment.check(project)
+    )
     step_up_and_down(environment, project)
+    environment.check(project)
     with Server(environment, project, "run", "--debug") as server:
         assert "<h1>Articles</h1>" in server.get("/articles/")[1]
         status, page = server.get("/nowhere")
@@ -157,13 +183,9 @@ def test_pages_work_from_the_beginning_and_with_all_that_is_generated(
 
 def step_up_and_down(environment: Environment, project: Path, **variables: str) -> None:
     """One migration with all models, there and back, by the commands of the README."""
-    environment.vial(project, "db", "migrate", "-m", "all models", **variables)
-    environment.vial(project, "db", "upgrade", **variables)
+    for command in (["migrate", "-m", "all models"], ["upgrade"], ["downgrade"], ["upgrade"]):
+        environment.vial(project, "db", *command, **variables)
     assert "(head)" in environment.vial(project, "db", "current", **variables)
-    environment.vial(project, "db", "downgrade", **variables)
-    assert "(head)" not in environment.vial(project, "db", "current", **variables)
-    environment.vial(project, "db", "upgrade", **variables)
-    environment.check(project, **variables)  # the tests take them too
 
 
 @pytest.fixture
@@ -183,9 +205,12 @@ def test_an_api_with_postgresql_is_served_in_production(
 ) -> None:
     project = environment.new("stock", "--api", "--database", "postgresql")
     database, database_of_tests = databases
-    environment.vial(project, "generate", "view", "items")
-    environment.vial(project, "generate", "model", "Owner", "name:str")
-    environment.vial(project, "generate", "model", "Item", *FIELDS, "owner:references")
+    generate(
+        project,
+        ["view", "items"],
+        ["model", "Owner", "name:str"],
+        ["model", "Item", *FIELDS, "owner:references"],
+    )
     step_up_and_down(environment, project, DATABASE_URL=database)
     environment.check(project, TEST_DATABASE_URL=database_of_tests)
     production = {"VIAL_CONFIG": "production", "DATABASE_URL": database, "SECRET_KEY": "k" * 32}
@@ -199,7 +224,7 @@ def test_an_api_with_postgresql_is_served_in_production(
 
 def test_one_file_is_a_project_too(environment: Environment) -> None:
     project = environment.new("tiny", "--minimal")
-    environment.vial(project, "generate", "test", "search")
+    generate(project, ["test", "search"])
     environment.check(project)
     with Server(environment, project, "run", "--debug") as server:
         assert server.get("/") == (200, "Hello from tiny!")
@@ -211,13 +236,27 @@ def test_without_a_database_and_with_the_longest_name_linters_have_nothing_to_sa
 ) -> None:
     name = f"x{'2345678901' * 3}{kind.strip('-=')[:3]:0<9}"[:40].rstrip("-")
     options = [kind, "--database=none"] if kind == "--api" else [kind]
-    environment.vial(environment.folder, "new", name, *options)
-    environment.check(environment.folder / name)
+    project = environment.make(name, *options)
+    environment.check(project)
+
+
+def test_the_wheel_has_what_projects_are_made_of(tmp_path: Path) -> None:
+    source = Path(__file__).parents[1]
+    code = (
+        "import os, sys; os.chdir(sys.argv[1]); from hatchling.build import build_wheel;"
+        " build_wheel(sys.argv[2])"
+    )
+    command = [sys.executable, "-c", code, str(source), str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    (wheel,) = tmp_path.glob("*.whl")
+    files = {p for p in TEMPLATES.rglob("*") if p.is_file()}
+    with ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert {p.relative_to(source / "src").as_posix() for p in files} <= names
 
 
 def test_production_without_a_secret_key_does_not_start(environment: Environment) -> None:
-    environment.vial(environment.folder, "new", "bare", "--database", "none")
-    project = environment.folder / "bare"
+    project = environment.make("bare", "--database", "none")
     (project / ".env").unlink()
     done = subprocess.run(
         [str(environment.python), "-m", "vial", "serve", "--bind", "127.0.0.1:0"],

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import click
 
-from .names import check_part, class_name, words
+from .names import WIDTH, check_part, class_name, words
 
-WIDTH = 100  # of a line, as the project's formatter has it
 STRING_LENGTH = 200
 
 # By type: the annotation, SQLAlchemy's type if the annotation does not say it, WTForms' field,

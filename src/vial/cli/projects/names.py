@@ -8,8 +8,9 @@ import sys
 
 import click
 
-LONGEST_PROJECT = 40  # the lines that have it still fit into the formatter's 100 columns
-LONGEST_PART = 30
+WIDTH = 100  # of a line, as the project's formatter has it
+LONGEST_PROJECT = 40  # the lines that have it still fit
+LONGEST_PART = 28  # twice in a line
 PROJECT = re.compile(r"[A-Za-z](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
 PART = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from .names import class_name
+from .names import WIDTH, class_name
 
 TEMPLATES = Path(__file__).parent / "templates"
 SUFFIX = ".tmpl"
@@ -38,7 +38,14 @@ def environment() -> Environment:
         autoescape=False,  # noqa: S701 - it writes programs, from names that were checked
     )
     made.filters["cls"] = class_name
+    made.filters["wrapped"] = wrapped
     return made
+
+
+def wrapped(line: str) -> str:
+    """An import of one name, as the formatter wraps it if it is too long."""
+    module, _, name = line.partition(" import ")
+    return line if len(line) <= WIDTH else f"{module} import (\n    {name},\n)"
 
 
 def render(name: str, values: Mapping[str, Any]) -> str:
@@ -60,7 +67,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _target(path: Path, values: Mapping[str, Any]) -> str:
-    """Where a template goes: ``package/`` to the project's package, ``dot-env.tmpl`` to ``.env``."""
+    """Where it goes: ``package/`` is the project's package, ``dot-env.tmpl`` is ``.env``."""
     parts = [values["package"] if part == PACKAGE else part for part in path.parts]
     named = [f".{part.removeprefix(DOT)}" if part.startswith(DOT) else part for part in parts]
     return "/".join(named).removesuffix(SUFFIX)
