@@ -127,7 +127,7 @@ class Server:
             )
 
     def __enter__(self) -> Server:
-        wait_for("an answer", self._answers)
+        wait_for("an answer", self._answers, 60)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -148,7 +148,7 @@ class Server:
     def get(self, path: str, data: bytes | None = None) -> tuple[int, str]:
         headers = {"Content-Type": "application/json"} if data else {}
         try:
-            with urlopen(Request(self.url + path, data, headers), timeout=10) as answer:
+            with urlopen(Request(self.url + path, data, headers), timeout=30) as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as e:
             with e:
