@@ -215,6 +215,9 @@ def view(name, id):
         "return redirect('/{}'.format(name))",
         "t = request.args.get('next')\n    if not is_safe(t): abort(400)\n    return redirect(t)",
         "t = request.args.get('n')\n    return redirect(t if is_safe(t) else '/')",
+        "t = request.args['t']; t = '/' + t.lstrip('/')\n    return redirect(t)",
+        "return redirect(request.full_path)",
+        "return redirect(request.headers.get('Referer') or request.referrer or '/')",
         "yaml.safe_load(request.data); yaml.load(x, Loader=yaml.SafeLoader)",
         "pickle.loads(redis.get(id))",
         "subprocess.run(['ls', name])",
@@ -237,7 +240,7 @@ def test_data_that_is_checked_or_harmless_is_left_alone(line: str, checked: Chec
         ("return Markup(f'<b>{name}</b>')", "V401"),
         ("import markupsafe; markupsafe.Markup(request.headers['X'])", "V401"),
         ("return redirect(request.args.get('next') or '/')", "V405"),
-        ("return redirect(request.referrer)", "V405"),
+        ("t = request.form['t']\n    return redirect(t)", "V405"),
         ("return send_file('files/' + name)", "V403"),
         ("os.system('ls ' + request.json['x'])", "V408"),
         ("import yaml as y; y.unsafe_load(f)", "V406"),
@@ -277,7 +280,11 @@ def test_templates_may_use_what_they_ask_for(checked: Checked) -> None:
         "{% include kind %}{% include ['a.html', kind] %}{{ url_for(kind) }}"
         "{{ url_for('static', filename=kind) }}{{ g.x|safe }}{{ request.endpoint|safe }}"
     )
-    assert checked({"app.py": HEAD, "templates/page.html": page}) == []
+    own = "{{ url_for('admin.static', filename='x') }}"
+    asking = "{% if 'admin' in current_app.blueprints %}{{ url_for('admin.index') }}{% endif %}"
+    files = {"page.html": page, "admin/page.html": own, "asking.html": asking}
+    files = {f"templates/{name}": text for name, text in files.items()}
+    assert checked({"app.py": HEAD, **files}) == []
 
 
 def test_a_macro_that_is_called_url_for_is_not_flasks(checked: Checked) -> None:

@@ -307,7 +307,7 @@ def commands(result: Result) -> list[str]:
 
 def flasks(names: Iterable[str]) -> list[str]:
     """Without what only Vial has."""
-    return [name for name in names if name not in ("serve", "check")]
+    return [name for name in names if name not in ("serve", "check", "completion")]
 
 
 @pytest.fixture

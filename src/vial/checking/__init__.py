@@ -45,6 +45,7 @@ _OF_SOURCE: tuple[Callable[[Project, Source], Iterator[Finding]], ...] = (
     functions.error_codes,
     functions.unguarded_run,
     dangers.dangers,
+    dangers.open_redirects,
     dangers.unsafe_yaml,
     configuration.open_origins,
 )

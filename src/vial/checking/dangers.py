@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from .findings import Finding
 from .project import Project
 from .sources import Source
-from .taint import Flow, flows
+from .taint import LINKED, Flow, flows
 
 _SQL = re.compile(r"\s*(select|insert|update|delete|replace|drop|alter|create|with)\b", re.I)
 _MARKUP = {"flask.Markup", "markupsafe.Markup"}
@@ -85,18 +85,40 @@ def _problems(project: Project, flow: Flow, call: ast.Call) -> Iterator[tuple[st
             yield problem[0], problem[1], problem[2]
     if name in _PROCESS and _is_true(call, "shell") and flow.holds(first):
         yield _SINKS[4][1:]
-    if name == "flask.redirect" and flow.holds(_start(first)) and _may_leave(project, call):
-        yield (
-            "V405",
-            "A visitor says where this leads: a link to here can lead to a stranger's page.",
-            "Redirect to an endpoint, or see first that the location is on this site.",
-        )
     if _executes(call) and _is_spliced(flow, first):
         yield (
             "V404",
             "What a visitor sent becomes part of an SQL statement.",
             "Put a placeholder there and give the value as a parameter.",
         )
+
+
+def open_redirects(project: Project, source: Source) -> Iterator[Finding]:
+    """V405."""
+    if "redirect" not in {name.rpartition(".")[2] for name in source.imported.values()}:
+        return
+    for flow in flows(project, source, LINKED):
+        for node in flow.nodes:
+            is_redirect = isinstance(node, ast.Call) and _is_redirect(project, source, node)
+            if isinstance(node, ast.Call) and is_redirect and _is_led(flow, node.args[0]):
+                yield project.at(
+                    source,
+                    node.lineno,
+                    "V405",
+                    "A visitor says where this leads: a link to here can end on a stranger's page.",
+                    "Redirect to an endpoint, or see first that the location is on this site.",
+                )
+
+
+def _is_redirect(project: Project, source: Source, call: ast.Call) -> bool:
+    is_named = bool(call.args) and source.dotted(call.func) == "flask.redirect"
+    return is_named and _may_leave(project, call)
+
+
+def _is_led(flow: Flow, node: ast.expr) -> bool:
+    """Whether a location begins as the visitor says, also where it got its name."""
+    values = [v for name, v in flow.assignments() if isinstance(node, ast.Name) and name == node.id]
+    return flow.holds(_start(node)) and all(flow.holds(_start(value)) for value in values)
 
 
 def _builtin(source: Source, func: ast.expr) -> str:

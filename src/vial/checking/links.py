@@ -74,6 +74,8 @@ def template_links(project: Project, template: Template) -> Iterator[Finding]:
         endpoint = call.args[0]
         if not (isinstance(endpoint, nodes.Const) and isinstance(endpoint.value, str)):
             continue
+        if _is_optional(project, template, endpoint.value):
+            continue
         given = {k.key: _template_constant(k.value) for k in call.kwargs}
         is_open = call.dyn_kwargs is not None or len(call.args) > 1
         for problem in problems(project, endpoint.value, given, is_open, []):
@@ -91,6 +93,16 @@ def _has_own_url_for(project: Project, tree: nodes.Template) -> bool:
         "url_for" not in stored
         and project.app.jinja_env.globals.get("url_for") == project.app.url_for
     )
+
+
+def _is_optional(project: Project, template: Template, endpoint: str) -> bool:
+    """Whether a link is for a blueprint that is not there, in one of its own templates or in one
+    that asks for it: ``{% if "admin" in current_app.blueprints %}``."""
+    owner = endpoint.rpartition(".")[0]
+    if not owner or owner in project.app.blueprints:
+        return False
+    asks = any(".blueprints" in line for line in template.lines)
+    return asks or template.name.startswith(f"{owner}/")
 
 
 def _template_constant(node: nodes.Expr) -> Any:

@@ -20,7 +20,7 @@ from .sources import (
     Function,
     Source,
     first_line,
-    is_library,
+    is_own,
     own_folder,
     own_modules,
     read,
@@ -55,8 +55,8 @@ class Project:
         self.app = app
         #: Files that could not be read or are too large or too deep, relative.
         self.skipped: set[str] = set()
-        self.folder, own = own_folder(app.import_name)
-        modules = dict(list(own_modules(own))[:FILE_LIMIT])
+        self.folder, self.own = own_folder(app.import_name)
+        modules = dict(list(own_modules(self.own))[:FILE_LIMIT])
         self.sources = [*self._parse(modules)]
         # What nothing imported cannot be compared with the app, but for what it should have been.
         self.unused = [*self._parse(dict.fromkeys(list(siblings(modules))[:FILE_LIMIT]))]
@@ -98,7 +98,7 @@ class Project:
         owners = [self.app, *self.app.blueprints.values()]
         loaders = [self.app.jinja_env.loader, *(owner.jinja_loader for owner in owners)]
         found = [Path(path).resolve() for loader in loaders for path in search_path(loader)]
-        return [path for path in dict.fromkeys(found) if not is_library(path)]
+        return [path for path in dict.fromkeys(found) if is_own(path, self.own)]
 
     @cached_property
     def rules(self) -> dict[str, list[Rule]]:

@@ -151,8 +151,13 @@ def own_modules(own: Path) -> Iterator[tuple[Path, ModuleType]]:
         file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
         if isinstance(file, str) and file.endswith(".py"):
             path = Path(file).resolve()
-            if path.is_relative_to(own) and (is_library(own) or not is_library(path)):
+            if path.is_relative_to(own) and is_own(path, own):
                 yield path, module
+
+
+def is_own(path: Path, own: Path) -> bool:
+    """Whether something is of the program. That of an installed one is what its package has."""
+    return path.is_relative_to(own) if is_library(own) else not is_library(path)
 
 
 def siblings(modules: dict[Path, ModuleType]) -> Iterator[Path]:

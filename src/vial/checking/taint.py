@@ -13,13 +13,15 @@ from .functions import own_nodes
 from .project import Project
 from .sources import Function, Source
 
-_WORDS = {
+WORDS = {
     f"flask.request.{name}" for name in (
         "args", "form", "values", "cookies", "headers", "json", "data", "url", "base_url", "path",
         "full_path", "query_string", "referrer", "files", "stream", "get_json", "get_data",
         "view_args",
     )
 }  # fmt: skip
+#: Those that a link to a page can set. The other ones lead back to the page or to where it was.
+LINKED = {f"flask.request.{name}" for name in ("args", "form", "values", "cookies", "json")}
 #: Methods and functions whose result holds what they were given.
 _METHODS = {
     "get", "getlist", "pop", "strip", "lstrip", "rstrip", "lower", "upper", "title", "format",
@@ -38,10 +40,17 @@ _OPEN = {"default", "string", "path"}
 
 
 class Flow:
-    """The visitor's words in one function, in the order in which they were assigned."""
+    """The visitor's words in one function.
 
-    def __init__(self, source: Source, function: Function, arguments: set[str]) -> None:
+    :param arguments: parameters that hold some from the start.
+    :param words: what of a request counts, as dotted names.
+    """
+
+    def __init__(
+        self, source: Source, function: Function, arguments: set[str], words: set[str]
+    ) -> None:
         self.source = source
+        self.words = words
         self.nodes = list(own_nodes(function))
         self.checked = {name for node in self.nodes for name in _looked_at(node)}
         self.names = arguments - self.checked
@@ -73,7 +82,7 @@ class Flow:
             case ast.Name(id=name):
                 return name in self.names
             case ast.Attribute(value=inner):
-                return self.source.dotted(node) in _WORDS or self.holds(inner)
+                return self.source.dotted(node) in self.words or self.holds(inner)
             case ast.Subscript(value=inner):
                 return self.holds(inner)
             case ast.BinOp(left=left, right=right, op=ast.Add() | ast.Mod() | ast.Div()):
@@ -98,7 +107,7 @@ class Flow:
         if any(k.arg == "type" for k in call.keywords):
             return False  # request.args.get("page", type=int)
         given = [*call.args, *(k.value for k in call.keywords)]
-        if self.source.dotted(call.func) in _WORDS:
+        if self.source.dotted(call.func) in self.words:
             return True
         if isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
             return self.holds(call.func.value) or any(map(self.holds, given))
@@ -129,10 +138,10 @@ def _is_none_test(node: ast.AST) -> bool:
     return isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Is | ast.IsNot)
 
 
-def flows(project: Project, source: Source) -> Iterator[Flow]:
+def flows(project: Project, source: Source, words: set[str] = WORDS) -> Iterator[Flow]:
     """The functions of a file, with the arguments that come from the URL as they are."""
     for function in source.functions:
-        yield Flow(source, function, _url_arguments(project, source, function))
+        yield Flow(source, function, _url_arguments(project, source, function), words)
 
 
 def _url_arguments(project: Project, source: Source, function: Function) -> set[str]:

@@ -6,7 +6,6 @@ Names are those of ``flask.cli`` (Flask 3.1.3).
 from __future__ import annotations
 
 from ..flask_mode import PREFERRED, install_as_flask
-from .commands import routes_command, shell_command
 from .context import AppGroup, ScriptInfo, pass_script_info, with_appcontext
 from .discovery import (
     NoAppException,
@@ -19,7 +18,9 @@ from .environment import load_dotenv, show_server_banner
 from .generate import generate_command
 from .groups import FlaskGroup, get_version
 from .new import new_command
+from .routes import routes_command
 from .run import CertParamType, SeparatedPathType, run_command
+from .shell import shell_command
 
 __all__ = [
     "AppGroup",

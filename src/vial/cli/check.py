@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..app import Vial
-from .commands import _target
+from .commands import target_argument
 from .context import ScriptInfo, pass_script_info
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
 
 
 @click.command("check", short_help="Report what is wrong with the app.")
-@_target
+@target_argument
 @click.option(
     "--select",
     "-s",

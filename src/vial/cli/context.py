@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from functools import update_wrapper
 from typing import Any, TypeVar
 
@@ -107,3 +108,28 @@ class AppGroup(click.Group):
         """As :meth:`click.Group.group`; the subgroup is an :class:`AppGroup` too."""
         kwargs.setdefault("cls", AppGroup)
         return super().group(*args, **kwargs)  # type: ignore[no-any-return]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As :meth:`click.Group.resolve_command`; a name that is not known is answered with those
+        like it."""
+        name = args[0]
+        is_word = not ctx.resilient_parsing and name[:1].isalnum() and not ctx.token_normalize_func
+        if is_word and self.get_command(ctx, name) is None:
+            raise _no_such_command(ctx, name, self._names(ctx))
+        return super().resolve_command(ctx, args)
+
+    def _names(self, ctx: click.Context) -> Iterable[str]:
+        """The names of commands that a typing error may mean."""
+        return self.list_commands(ctx)
+
+
+def _no_such_command(ctx: click.Context, name: str, names: Iterable[str]) -> click.UsageError:
+    kind = getattr(click.exceptions, "NoSuchCommand", None)  # since click 8.4
+    if kind is not None:
+        error: click.UsageError = kind(name, possibilities=names, ctx=ctx)
+        return error
+    like = get_close_matches(name[:200], names)
+    hint = f" Did you mean {' or '.join(map(repr, like))}?" if like else ""
+    return click.UsageError(f"No such command {name!r}.{hint}", ctx)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from importlib import metadata
 from importlib.util import find_spec
 from typing import Any
@@ -15,12 +16,15 @@ import click
 from ..app import Vial
 from ..globals import current_app
 from .check import check_command
-from .commands import debug_option, routes_command, set_app, shell_command
+from .commands import debug_option, set_app
+from .completion import completion_command
 from .context import AppGroup, ScriptInfo
 from .discovery import NoAppException
 from .environment import load_dotenv
+from .routes import routes_command
 from .run import run_command
 from .serve import serve_command
+from .shell import shell_command
 
 
 def get_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -81,12 +85,22 @@ def _version_option() -> click.Option:
     )
 
 
+_COMMANDS = (
+    run_command,
+    serve_command,
+    shell_command,
+    routes_command,
+    check_command,
+    completion_command,
+)
+
+
 class FlaskGroup(AppGroup):
-    """A command line with the app's own commands beside run, serve, shell and routes.
+    """A command line with the app's own commands beside run, serve, shell, routes and others.
 
     Make one to give a program its own command line (Flask 3.1.3's class of that name).
 
-    :param add_default_commands: leave False to have none of the four.
+    :param add_default_commands: False to have none of those.
     :param create_app: returns the app; without it ``--app`` and the environment name it.
     :param add_version_option: add ``--version``.
     :param load_dotenv: read ``.env`` and ``.flaskenv``.
@@ -112,17 +126,23 @@ class FlaskGroup(AppGroup):
         self.load_dotenv = load_dotenv
         self.set_debug_flag = set_debug_flag
         if add_default_commands:
-            commands = (run_command, serve_command, shell_command, routes_command, check_command)
-            for command in commands:
+            for command in _COMMANDS:
                 self.add_command(command)
         self._plugins_loaded = False
 
     def _load_plugins(self) -> None:
-        # Extensions register commands under Flask's entry point group.
-        if not self._plugins_loaded:
-            self._plugins_loaded = True
-            for point in metadata.entry_points(group="flask.commands"):
-                self.add_command(point.load(), point.name)
+        """Add what installed packages offer: ``flask.commands`` are those of Flask's extensions."""
+        if self._plugins_loaded:
+            return
+        self._plugins_loaded = True
+        for group in ("flask.commands", "vial.commands"):
+            for point in metadata.entry_points(group=group):
+                try:
+                    self.add_command(point.load(), point.name)
+                except Exception as e:  # one broken package must not take away all commands
+                    text = f"Warning: The command {point.name!r} of an installed package"
+                    text += f" ({point.value}) cannot be loaded: {type(e).__name__}: {e}"
+                    click.secho(text, err=True, fg="yellow")
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """A command of this group, of an extension or of the app."""
@@ -130,27 +150,41 @@ class FlaskGroup(AppGroup):
         command = super().get_command(ctx, name)
         if command is not None:
             return command
-        try:
-            app = ctx.ensure_object(ScriptInfo).load_app()
-        except NoAppException as e:
-            _show_error(e)
+        app = self._app(ctx, (NoAppException,))
+        if app is None:
             return None
         if not current_app or current_app._get_current_object() is not app:  # type: ignore[attr-defined]
             ctx.with_resource(app.app_context())
         return app.cli.get_command(ctx, name)
 
+    def _app(self, ctx: click.Context, survived: tuple[type[BaseException], ...]) -> Vial | None:
+        """The app, or None after one of the errors that a command line survives was shown.
+
+        While a shell completes, nothing is shown, and what the program prints goes nowhere.
+        """
+        info = ctx.ensure_object(ScriptInfo)
+        if ctx.resilient_parsing:
+            with open(os.devnull, "w") as null, redirect_stdout(null), redirect_stderr(null):
+                return _quietly(info.load_app)
+        try:
+            return info.load_app()
+        except survived as e:
+            _show_error(e)
+            return None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all of them. An app that does not load is reported, not raised: ``--help``
         still shows the rest."""
         self._load_plugins()
-        names = set(super().list_commands(ctx))
-        try:
-            names.update(ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx))
-        except NoAppException as e:
-            _show_error(e)
-        except Exception:
-            click.secho(traceback.format_exc(), err=True, fg="red")
-        return sorted(names)
+        app = self._app(ctx, (Exception, SystemExit))
+        own = super().list_commands(ctx)
+        return sorted({*own, *(app.cli.list_commands(ctx) if app is not None else ())})
+
+    def _names(self, ctx: click.Context) -> Iterable[str]:
+        # get_command() has shown already why there is no app.
+        app = ctx.ensure_object(ScriptInfo)._loaded_app
+        own = super().list_commands(ctx)
+        return {*own, *(app.cli.list_commands(ctx) if app is not None else ())}
 
     def make_context(
         self,
@@ -183,5 +217,15 @@ class FlaskGroup(AppGroup):
             raise
 
 
-def _show_error(error: NoAppException) -> None:
-    click.secho(f"Error: {error.format_message()}\n", err=True, fg="red")
+def _quietly(load: Callable[[], Vial]) -> Vial | None:
+    with suppress(Exception, SystemExit):
+        return load()
+    return None
+
+
+def _show_error(error: BaseException) -> None:
+    """Why there is no app: a sentence, or the traceback of the program's own error."""
+    text = f"{traceback.format_exc()}"
+    if isinstance(error, NoAppException):
+        text = f"Error: {error.format_message()}\n"
+    click.secho(text, err=True, fg="red")
