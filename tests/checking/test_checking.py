@@ -68,6 +68,28 @@ def test_what_cannot_be_loaded_is_2_with_the_reason(source: str, reason: str) ->
     assert reason in json.loads(report.stdout)["error"]
 
 
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("app.add_url_rule('/x', methods='POST')", "V107"),
+        ("@app.get('/a')\ndef f(): pass\n@app.get('/b')\ndef f(): pass", "V108"),
+        ("app.errorhandler(440)", "V304"),
+    ],
+)
+def test_the_mistake_that_keeps_an_app_from_loading_has_its_line(
+    line: str, code: str, tmp_path: Path
+) -> None:
+    (tmp_path / "app.py").write_text("from shop import app\n")
+    (tmp_path / "shop.py").write_text(HEAD + line)
+    result = call("app.py", "--json")
+    assert result.exit_code == 2
+    [found] = json.loads(result.stdout)["findings"]
+    assert (found["file"], found["code"], found["line"] > 2) == ("shop.py", code, True)
+    assert f"{code} " in call("app.py").stdout
+    ignored = json.loads(call("app.py", "--json", "--ignore", code).stdout)
+    assert ignored["findings"] == [] and ignored["error"]
+
+
 def test_what_a_program_prints_is_no_part_of_the_report(checked: Checked) -> None:
     assert checked({"app.py": HEAD + "print('hello')\n"}) == []
 

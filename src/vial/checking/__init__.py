@@ -16,15 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..app import Vial
 from . import configuration, dangers, functions, links, routes, templates
 from .findings import CODES, Choice, Finding, is_ignored
-from .project import Project, Template, shown
+from .project import Files, Project, Template, shown
 from .sources import Source
 
-__all__ = ["CODES", "Choice", "Finding", "Report", "check"]
+__all__ = ["CODES", "Choice", "Finding", "Report", "check", "check_files"]
 
 _OF_APP: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     routes.hidden_routes,
@@ -49,6 +50,8 @@ _OF_SOURCE: tuple[Callable[[Project, Source], Iterator[Finding]], ...] = (
     dangers.unsafe_yaml,
     configuration.open_origins,
 )
+#: Those that also tell why an application cannot be loaded.
+_OF_FILE = (routes.wrong_methods, routes.duplicate_endpoints, functions.error_codes)
 _OF_TEMPLATE: tuple[Callable[[Project, Template], Iterator[Finding]], ...] = (
     links.template_links,
     templates.syntax_errors,
@@ -77,19 +80,34 @@ def check(app: Vial, choice: Choice | None = None) -> Report:
     choice = Choice() if choice is None else choice
     project = Project(app)
     places: list[Source | Template] = [*project.sources, *project.unused, *project.templates]
-    lines = {shown(place.path): place.lines for place in places}
-    wanted = {
-        finding
-        for finding in _all(project)
-        if finding.code in choice
-        and not is_ignored(lines.get(finding.file, []), finding.line, finding.code)
-    }
     counts = {
         "routes": sum(map(len, project.rules.values())),
         "python": len(project.sources),
         "templates": len(project.templates),
     }
-    return Report(sorted(wanted), counts, sorted(project.skipped))
+    return Report(_wanted(_all(project), places, choice), counts, sorted(project.skipped))
+
+
+def check_files(paths: Iterable[Path], choice: Choice) -> list[Finding]:
+    """What is wrong in the sources of an application that cannot be loaded, as far as sources
+    alone can tell: the mistakes that keep one from being loaded."""
+    files = Files(Path.cwd())
+    sources = [*files.parse(dict.fromkeys(paths))]
+    found = [f for source in sources for f in _in_file(files, source, _OF_FILE)]
+    return _wanted([*found, *functions.hiding_files(files)], sources, choice)
+
+
+def _wanted(
+    found: Iterable[Finding], places: Iterable[Source | Template], choice: Choice
+) -> list[Finding]:
+    """Findings that were asked for and that no comment silences, once each."""
+    lines = {shown(place.path): place.lines for place in places}
+    return sorted(
+        finding
+        for finding in set(found)
+        if finding.code in choice
+        and not is_ignored(lines.get(finding.file, []), finding.line, finding.code)
+    )
 
 
 def _all(project: Project) -> Iterator[Finding]:
@@ -104,9 +122,7 @@ def _all(project: Project) -> Iterator[Finding]:
         yield from _in_file(project, template, _OF_TEMPLATE)
 
 
-def _in_file(
-    project: Project, place: Any, rules: Iterable[Callable[..., Any]]
-) -> Iterator[Finding]:
+def _in_file(project: Files, place: Any, rules: Iterable[Callable[..., Any]]) -> Iterator[Finding]:
     """The rules that look at one file. One file that cannot be looked at stops no other."""
     for rule in rules:
         try:

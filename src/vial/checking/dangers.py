@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from .findings import Finding
-from .project import Project
+from .project import Files, Project
 from .sources import Source
 from .taint import LINKED, Flow, flows
 
@@ -182,7 +182,7 @@ def _is_spliced(flow: Flow, node: ast.expr | None) -> bool:
     return is_sql and flow.holds(node)
 
 
-def unsafe_yaml(project: Project, source: Source) -> Iterator[Finding]:
+def unsafe_yaml(project: Files, source: Source) -> Iterator[Finding]:
     """V406."""
     for call in source.calls:
         name = source.dotted(call.func)

@@ -14,7 +14,7 @@ from werkzeug.exceptions import default_exceptions
 
 from ..app import Vial
 from .findings import Finding, near
-from .project import Project, shown
+from .project import Files, Project, shown
 from .routes import is_plain
 from .sources import Function, Source
 
@@ -196,7 +196,7 @@ def _is_bool(node: ast.expr | None) -> bool:
     )
 
 
-def error_codes(project: Project, source: Source) -> Iterator[Finding]:
+def error_codes(project: Files, source: Source) -> Iterator[Finding]:
     """V304: the number of an error handler that no HTTP error has."""
     for call in source.calls:
         name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
@@ -246,7 +246,7 @@ def _is_guarded(above: Iterable[ast.AST]) -> bool:
     return any(isinstance(node, ast.If | Function) for node in above)
 
 
-def hiding_files(project: Project) -> Iterator[Finding]:
+def hiding_files(project: Files) -> Iterator[Finding]:
     """V306: a file beside the program that Python finds before the library of that name.
 
     Of the standard library only what web programs and their libraries import is looked for.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
@@ -48,21 +49,15 @@ class Template:
             self.error = e
 
 
-class Project:
-    """An application with everything of it that is read. Nothing of it is called or changed."""
+class Files:
+    """What rules need that look at sources alone. ``folder`` is the one that is imported from."""
 
-    def __init__(self, app: Vial) -> None:
-        self.app = app
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         #: Files that could not be read or are too large or too deep, relative.
         self.skipped: set[str] = set()
-        self.folder, self.own = own_folder(app.import_name)
-        modules = dict(list(own_modules(self.own))[:FILE_LIMIT])
-        self.sources = [*self._parse(modules)]
-        # What nothing imported cannot be compared with the app, but for what it should have been.
-        self.unused = [*self._parse(dict.fromkeys(list(siblings(modules))[:FILE_LIMIT]))]
-        self.templates = [*self._templates()]
 
-    def _parse(self, files: dict[Path, Any]) -> Iterator[Source]:
+    def parse(self, files: Mapping[Path, ModuleType | None]) -> Iterator[Source]:
         """The files that can be read; the others are noted."""
         for path, module in sorted(files.items(), key=lambda item: item[0]):
             text = read(path)
@@ -73,6 +68,26 @@ class Project:
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 pass
             self.skipped.add(shown(path))
+
+    def at(
+        self, place: Source | Template, line: int, code: str, message: str, cure: str
+    ) -> Finding:
+        """A finding in one of them."""
+        return Finding(shown(place.path), line, code, message, cure)
+
+
+class Project(Files):
+    """An application with everything of it that is read. Nothing of it is called or changed."""
+
+    def __init__(self, app: Vial) -> None:
+        folder, self.own = own_folder(app.import_name)
+        super().__init__(folder)
+        self.app = app
+        modules = dict(list(own_modules(self.own))[:FILE_LIMIT])
+        self.sources = [*self.parse(modules)]
+        # What nothing imported cannot be compared with the app, but for what it should have been.
+        self.unused = [*self.parse(dict.fromkeys(list(siblings(modules))[:FILE_LIMIT]))]
+        self.templates = [*self._templates()]
 
     def _templates(self) -> Iterator[Template]:
         """The files of template folders that end as templates do."""
@@ -167,12 +182,6 @@ class Project:
                 if source.dotted(call.func) in ("flask.Flask", "flask.Vial"):
                     return source, call.lineno
         return (self.sources[0] if self.sources else None), 1
-
-    def at(
-        self, place: Source | Template, line: int, code: str, message: str, cure: str
-    ) -> Finding:
-        """A finding in a file of the project."""
-        return Finding(shown(place.path), line, code, message, cure)
 
 
 def shown(path: Path) -> str:

@@ -16,7 +16,7 @@ from werkzeug.routing import Rule
 
 from ..blueprints import Blueprint
 from .findings import Finding, near
-from .project import ROUTES, Project, text_of
+from .project import ROUTES, Files, Project, text_of
 from .sources import Function, Source
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY")
@@ -134,7 +134,7 @@ def _mismatch(
     )
 
 
-def wrong_methods(project: Project, source: Source) -> Iterator[Finding]:
+def wrong_methods(project: Files, source: Source) -> Iterator[Finding]:
     """V107: ``methods=`` that is no list of methods.
 
     A text is refused when the route is registered; a method that does not exist is not, and the
@@ -149,7 +149,7 @@ def wrong_methods(project: Project, source: Source) -> Iterator[Finding]:
                 yield from _wrong(project, source, keyword.value)
 
 
-def _wrong(project: Project, source: Source, value: ast.expr) -> Iterator[Finding]:
+def _wrong(project: Files, source: Source, value: ast.expr) -> Iterator[Finding]:
     """A text in the place of a list, and names that are no methods, in any case of letters."""
     if text_of(value) is not None:
         yield project.at(
@@ -173,7 +173,7 @@ def _wrong(project: Project, source: Source, value: ast.expr) -> Iterator[Findin
             )
 
 
-def duplicate_endpoints(project: Project, source: Source) -> Iterator[Finding]:
+def duplicate_endpoints(project: Files, source: Source) -> Iterator[Finding]:
     """V108: two functions that one module registers under the same endpoint."""
     seen: dict[tuple[str, str], int] = {}
     for node in source.tree.body:

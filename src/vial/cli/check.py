@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from collections.abc import Iterator
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -15,7 +18,7 @@ from .commands import target_argument
 from .context import ScriptInfo, pass_script_info
 
 if TYPE_CHECKING:
-    from ..checking import Report
+    from ..checking import Choice, Finding, Report
 
 #: Of what ``--json`` prints; it changes when a program that reads it would have to.
 JSON_VERSION = 1
@@ -81,60 +84,75 @@ def check_command(
     """
     from ..checking import Choice, check
 
-    app = _load(info, as_json)
-    report = check(app, Choice(select, ignore, production))
+    choice = Choice(select, ignore, production)
+    app = _load(info, choice, as_json)
+    report = check(app, choice)
     if as_json:
-        _print_json(_as_json(report))
+        _print_json(_as_json(report.findings, checked=report.checked, skipped=report.skipped))
     else:
         _print_text(report)
     sys.exit(1 if report.findings else 0)
 
 
-def _load(info: ScriptInfo, as_json: bool) -> Vial:
+def _load(info: ScriptInfo, choice: Choice, as_json: bool) -> Vial:
     """The app; what the program prints meanwhile is no part of the report."""
     try:
         with redirect_stdout(sys.stderr):
             return info.load_app()
-    except click.ClickException as e:
-        reason, trace = e.format_message(), ""
     except (Exception, SystemExit) as e:
-        reason = f"{type(e).__name__}: {e}"
-        trace = traceback.format_exc()
+        _fail(e, choice, as_json)
+
+
+def _fail(error: BaseException, choice: Choice, as_json: bool) -> NoReturn:
+    """Why there is no app, and what is wrong in the files that the error went through."""
+    from ..checking import check_files
+
+    reason = f"{type(error).__name__}: {error}"
+    if isinstance(error, click.ClickException):
+        reason = error.format_message()
+    elif not as_json:
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    findings = check_files(set(_files(error)), choice)
     if as_json:
-        _print_json({"error": reason, "findings": []})
+        _print_json(_as_json(findings, error=reason))
     else:
-        click.echo(trace, err=True, nl=False)
+        _print_findings(findings)
         click.secho(f"Error: The application cannot be loaded: {reason}", fg="red", err=True)
     sys.exit(2)
+
+
+def _files(error: BaseException | None) -> Iterator[Path]:
+    """The files below the working directory that an error and those before it went through."""
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            path = Path(frame.f_code.co_filename)
+            if path.is_relative_to(Path.cwd()) and path.is_file():
+                yield path
+        error = error.__cause__ or error.__context__
 
 
 def _print_json(content: dict[str, Any]) -> None:
     click.echo(json.dumps({"version": JSON_VERSION, **content}, indent=2))
 
 
-def _as_json(report: Report) -> dict[str, Any]:
+def _as_json(findings: list[Finding], **more: Any) -> dict[str, Any]:
     """The object that docs/check.md describes."""
-    findings = [
-        {
-            "file": found.file,
-            "line": found.line,
-            "code": found.code,
-            "severity": found.severity,
-            "message": found.message,
-            "help": found.help,
-        }
-        for found in report.findings
-    ]
-    return {"findings": findings, "checked": report.checked, "skipped": report.skipped}
+    found = [{**asdict(finding), "severity": finding.severity} for finding in findings]
+    return {"findings": found, **more}
 
 
-def _print_text(report: Report) -> None:
-    """Two lines for each finding: where and what, and what to do."""
-    for found in report.findings:
+def _print_findings(findings: list[Finding]) -> None:
+    """Two lines for each: where and what, and what to do."""
+    for found in findings:
         colour = "red" if found.severity == "error" else "yellow"
         code = click.style(found.code, fg=colour, bold=True)
         click.echo(f"{found.file}:{found.line}: {code} {found.message}")
         click.echo(f"    {found.help}")
+
+
+def _print_text(report: Report) -> None:
+    """The findings, what was not checked, and how much was."""
+    _print_findings(report.findings)
     for path in report.skipped:
         click.secho(f"{path} was not checked: too large, too deep or no UTF-8.", err=True)
     counts = ", ".join(f"{n} {what}" for what, n in report.checked.items())

@@ -138,7 +138,7 @@ class FlaskGroup(AppGroup):
         for group in ("flask.commands", "vial.commands"):
             for point in metadata.entry_points(group=group):
                 try:
-                    self.add_command(point.load(), point.name)
+                    self.add_command(_command(point.load()), point.name)
                 except Exception as e:  # one broken package must not take away all commands
                     text = f"Warning: The command {point.name!r} of an installed package"
                     text += f" ({point.value}) cannot be loaded: {type(e).__name__}: {e}"
@@ -215,6 +215,12 @@ class FlaskGroup(AppGroup):
         except click.ClickException:
             ctx.close()  # click leaves what get_command() opened while help was put together
             raise
+
+
+def _command(loaded: Any) -> click.Command:
+    if not isinstance(loaded, click.Command):
+        raise TypeError(f"{loaded!r} is no click command")
+    return loaded
 
 
 def _quietly(load: Callable[[], Vial]) -> Vial | None:
