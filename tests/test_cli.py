@@ -544,7 +544,7 @@ def test_a_program_makes_its_own_command_line() -> None:
         click.echo(info.load_app() is current_app._get_current_object())  # type: ignore[attr-defined]
 
     assert CliRunner().invoke(group, ["name"]).output == "True\n"
-    assert set(group.commands) == {"run", "serve", "shell", "routes", "check", "completion", "name"}
+    assert set(group.commands) == {"run", "serve", "shell", "routes", "name"}
     assert set(FlaskGroup(name="bare", add_default_commands=False).commands) == set()
 
 

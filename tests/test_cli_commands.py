@@ -145,7 +145,11 @@ await asyncio.sleep(0, 1 / 0)
 """
 
 
-def test_await_works_in_the_plain_shell_and_in_the_context_of_the_app() -> None:
+def test_await_works_in_the_plain_shell_and_in_the_context_of_the_app(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Werkzeug's console, where a test of this process has used it, leaves one of its own.
+    monkeypatch.setattr(sys, "displayhook", sys.__displayhook__)
     result = call("shell", "--plain", input=AWAITING)
     assert result.exit_code == 0, result.output
     assert "42" in result.stdout and "'app'" in result.stdout

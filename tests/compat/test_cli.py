@@ -253,6 +253,11 @@ def test_what_keeps_a_module_from_being_imported_is_shown(web: Web) -> None:
                     told(web, partial(locate, name, **options), *words)
 
 
+def once(pattern: str, text: str) -> list[str]:
+    """What of a text fits, without repetitions: Vial says more about what to do."""
+    return list(dict.fromkeys(re.findall(pattern, text)))
+
+
 @pytest.mark.slow
 @same
 def test_help_and_errors_of_apps_that_do_not_load(web: Web) -> None:
@@ -263,10 +268,10 @@ def test_help_and_errors_of_apps_that_do_not_load(web: Web) -> None:
                 with imports(web):
                     result = run("--app", name, *args)
                 web.note(name, args, result.exit_code, type(result.exception).__name__)
-                web.note(*(re.findall(shown, out) for out in (result.stdout, result.stderr)))
+                web.note(*(once(shown, out) for out in (result.stdout, result.stderr)))
         for args in ((), ("shell",), ("run", "--help"), ("--no-such-option",), ("--app",)):
             result = run(*args, env={"FLASK_APP": "missing"})
-            web.note(args, result.exit_code, re.findall(shown, result.output))
+            web.note(args, result.exit_code, once(shown, result.output))
 
 
 @same

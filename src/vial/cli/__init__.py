@@ -6,6 +6,8 @@ Names are those of ``flask.cli`` (Flask 3.1.3).
 from __future__ import annotations
 
 from ..flask_mode import PREFERRED, install_as_flask
+from .check import check_command
+from .completion import completion_command
 from .context import AppGroup, ScriptInfo, pass_script_info, with_appcontext
 from .discovery import (
     NoAppException,
@@ -53,6 +55,8 @@ cli = FlaskGroup(
     " main.py.",
 )
 # Not for the command lines of programs: a FlaskGroup of their own makes no other program.
+cli.add_command(check_command)
+cli.add_command(completion_command)
 cli.add_command(new_command)
 cli.add_command(generate_command)
 

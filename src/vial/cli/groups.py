@@ -15,9 +15,7 @@ import click
 
 from ..app import Vial
 from ..globals import current_app
-from .check import check_command
 from .commands import debug_option, set_app
-from .completion import completion_command
 from .context import AppGroup, ScriptInfo
 from .discovery import NoAppException
 from .environment import load_dotenv
@@ -85,22 +83,12 @@ def _version_option() -> click.Option:
     )
 
 
-_COMMANDS = (
-    run_command,
-    serve_command,
-    shell_command,
-    routes_command,
-    check_command,
-    completion_command,
-)
-
-
 class FlaskGroup(AppGroup):
-    """A command line with the app's own commands beside run, serve, shell, routes and others.
+    """A command line with the app's own commands beside run, serve, shell and routes.
 
     Make one to give a program its own command line (Flask 3.1.3's class of that name).
 
-    :param add_default_commands: False to have none of those.
+    :param add_default_commands: False to have none of the four.
     :param create_app: returns the app; without it ``--app`` and the environment name it.
     :param add_version_option: add ``--version``.
     :param load_dotenv: read ``.env`` and ``.flaskenv``.
@@ -126,7 +114,7 @@ class FlaskGroup(AppGroup):
         self.load_dotenv = load_dotenv
         self.set_debug_flag = set_debug_flag
         if add_default_commands:
-            for command in _COMMANDS:
+            for command in (run_command, serve_command, shell_command, routes_command):
                 self.add_command(command)
         self._plugins_loaded = False
 
