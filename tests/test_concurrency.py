@@ -233,7 +233,7 @@ def test_an_interrupted_wait_cancels_the_coroutine() -> None:
 
     async def work() -> None:
         try:
-            await asyncio.sleep(0.02)  # the thread waits by then
+            await asyncio.sleep(0.3)  # the thread waits by then
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
             await asyncio.sleep(10)
         except asyncio.CancelledError:

@@ -250,7 +250,7 @@ def test_messages_over_the_limit_end_the_connection(app: Vial) -> None:
 
 @pytest.mark.parametrize("monitored", [True, False])
 def test_silent_clients_are_sent_away_where_they_are_monitored(app: Vial, monitored: bool) -> None:
-    socketio = SocketIO(app, monitor_clients=monitored, ping_interval=0.02, ping_timeout=0.02)
+    socketio = SocketIO(app, monitor_clients=monitored, ping_interval=0.1, ping_timeout=0.1)
     socketio.on("x")(lambda: None)
 
     async def scenario() -> None:
@@ -258,7 +258,7 @@ def test_silent_clients_are_sent_away_where_they_are_monitored(app: Vial, monito
         if monitored:
             await client.end()
         else:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.4)
             await client.send('421["x"]')
             while (await client.receive()) != "431[]":
                 pass

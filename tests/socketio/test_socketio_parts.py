@@ -142,15 +142,17 @@ def test_a_line_begins_the_next_when_one_is_done() -> None:
 
 def test_a_line_does_not_wait_for_long() -> None:
     async def scenario() -> None:
-        queue, log, gates = line(0.01)
+        queue, log, gates = line(0.1)
         for name in "abc":
             queue.put(work(name, log, gates))
-        await asyncio.sleep(0.015)
+        while len(log) < 2:
+            await asyncio.sleep(0)
         assert log == ["a", "b"]
         gates["a"].set()  # overtaken: it says nothing about c
         await turns()
         assert log == ["a", "b", "A"]
-        await asyncio.sleep(0.015)
+        while len(log) < 4:
+            await asyncio.sleep(0)
         assert log == ["a", "b", "A", "c"]
 
     run(scenario)

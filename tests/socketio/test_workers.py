@@ -377,6 +377,7 @@ def test_more_attachments_than_clients_may_send_are_asked_with(together: Any) ->
         client = await WebSocket.open(one.app)
         two.socketio.emit("many", [b"x"] * 11, callback=lambda: None)
         assert (await client.receive()).startswith("4511-1")
+        assert [await client.receive() for _ in range(11)] == [b"x"] * 11
 
     together(scenario)
 
