@@ -9,9 +9,11 @@ from typing import Any
 import click
 from werkzeug.utils import import_string
 
+from ..app import Vial
 from ..helpers import get_debug_flag
 from .commands import _target, debug_option
 from .context import ScriptInfo, pass_script_info
+from .discovery import NoAppException
 from .environment import show_server_banner
 
 
@@ -147,15 +149,31 @@ def run_command(
         "use_debugger": debug if debugger is None else debugger,
         **options,
     }
-    is_again = server.current() is not None
-    if settings["use_reloader"] and not is_again:
+    child = server.current()
+    if settings["use_reloader"] and child is None:
         # This process imports no part of the application.
         show_server_banner(debug, info.app_import_path)
         raise SystemExit(server.reload(host, port, server.options_of(settings), debug))
-    app = info.load_app()
-    if not is_again:
+    app = info.load_app() if child is None else _loaded(info, child.is_first)
+    if child is None:
         show_server_banner(debug, info.app_import_path or app.name)
     server.serve(app, host, port, **settings)
+
+
+def _loaded(info: ScriptInfo, is_first: bool) -> Vial:
+    """The app; what is raised without it is told by the reloader, and not by click.
+
+    :param is_first: the command was typed just now: what is wrong with it ends it.
+    """
+    try:
+        return info.load_app()
+    except NoAppException as e:
+        inner = e.__context__
+        if isinstance(inner, ImportError) and inner.__traceback__ and inner.__traceback__.tb_next:
+            raise inner from None
+        if is_first:
+            raise
+        raise SystemExit(e.format_message()) from None
 
 
 run_command.params.insert(0, debug_option())

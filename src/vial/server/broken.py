@@ -6,12 +6,9 @@ import linecache
 import os
 import secrets
 import sys
-import traceback
 from html import escape
 from traceback import StackSummary, TracebackException
 from typing import TYPE_CHECKING
-
-from click import ClickException
 
 from .embedded import EmbeddedServer
 from .entrance import Receive, Scope, Send
@@ -31,22 +28,20 @@ class Failure:
     """Why a program could not be loaded, without what is not the program's own code."""
 
     def __init__(self, error: BaseException) -> None:
-        self._error = _reason(error)
+        self._error = error
         self._trace = TracebackException.from_exception(self._error, compact=True)
         _keep_own_frames(self._trace)
 
     @property
     def title(self) -> str:
         """The kind of error."""
-        named = isinstance(self._error, (SystemExit, ClickException))
-        return "The program ends" if named else type(self._error).__name__
+        ends = isinstance(self._error, SystemExit)
+        return "The program ends" if ends else type(self._error).__name__
 
     @property
     def message(self) -> str:
         """What the error says."""
-        if isinstance(self._error, ClickException):
-            text = self._error.format_message()
-        elif isinstance(self._error, SyntaxError):
+        if isinstance(self._error, SyntaxError):
             text = self._error.msg
         elif isinstance(self._error, SystemExit):
             code = self._error.code
@@ -58,7 +53,7 @@ class Failure:
     @property
     def text(self) -> str:
         """The traceback, as Python writes it."""
-        if isinstance(self._error, (SystemExit, ClickException)):
+        if isinstance(self._error, SystemExit):
             return f"{self.message}\n"
         return "".join(self._trace.format())[:_LONGEST]
 
@@ -71,26 +66,11 @@ class Failure:
             return self._trace.stack[-1].filename, self._trace.stack[-1].lineno or 1
         return None
 
-    def folders(self) -> set[str]:
-        """The folders of the files that have a part in it."""
+    def files(self) -> set[str]:
+        """The files that have a part in it."""
         files = {frame.filename for frame in self._trace.stack}
         files |= {self.place[0]} if self.place else set()
-        return {os.path.dirname(os.path.abspath(file)) for file in files if os.path.isfile(file)}
-
-
-def _reason(error: BaseException) -> BaseException:
-    """The program's own error, where the command line has made another one of it."""
-    if isinstance(error, SystemExit) and isinstance(error.__context__, ClickException):
-        error = error.__context__
-    if isinstance(error, ClickException):
-        inner = error.__cause__ or error.__context__
-        if isinstance(inner, ImportError) and _has_own_frames(inner):
-            return inner
-    return error
-
-
-def _has_own_frames(error: BaseException) -> bool:
-    return any(is_own(frame.filename) for frame in traceback.extract_tb(error.__traceback__))
+        return {os.path.realpath(file) for file in files if os.path.isfile(file)}
 
 
 def _keep_own_frames(trace: TracebackException) -> None:
@@ -222,7 +202,7 @@ def serve_failure(error: BaseException, child: Child) -> None:
     linecache.checkcache()
     failure = Failure(error)
     print(failure.text, file=sys.stderr, end="", flush=True)
-    child.watch(failure.folders())
+    child.watch(failure.files())
     live = Live(Broken(failure, child.debug), is_broken=True)
     EmbeddedServer(
         live,

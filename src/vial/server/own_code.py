@@ -28,10 +28,10 @@ def is_own(filename: str) -> bool:
     return not path.startswith(_foreign()) and not _INSTALLED & set(PurePath(path).parts)
 
 
-def own_folders() -> set[str]:
-    """The folders of the modules that are loaded now."""
+def own_files() -> set[str]:
+    """The files of the modules that are loaded now."""
     files = [_file_of(module) for module in list(sys.modules.values())]
-    return {os.path.dirname(os.path.realpath(file)) for file in files if file and is_own(file)}
+    return {os.path.realpath(file) for file in files if file and is_own(file)}
 
 
 def _file_of(module: object) -> str | None:

@@ -151,7 +151,8 @@ class Reloader:
             return self._ended(what)
         elif who is self._run:
             self._has_served = self._has_served or "serves" in what
-            self._watch.add(what.get("folders", ()))
+            files = what.get("files", {})
+            self._watch.add({path: tuple(stamp) for path, stamp in files.items()})
         return None
 
     def _start(self, command: list[str] | None = None) -> None:

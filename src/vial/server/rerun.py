@@ -10,12 +10,14 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 from .listening import announce
-from .own_code import own_folders
+from .own_code import own_files
 from .reloader import KILL_AFTER, TOLD
+from .watching import stamps
 
 #: Seconds between two looks at the modules that are loaded.
 _LOOK = 1.0
@@ -37,6 +39,7 @@ class Child:
         os.set_inheritable(self._descriptor, False)
         self._folders: set[str] = set()
         self._port = 0
+        self._lock = threading.Lock()
         threading.Thread(target=self._follow, name="vial-reloader", daemon=True).start()
 
     def listener(self) -> socket.socket:
@@ -48,6 +51,7 @@ class Child:
     def ready(self) -> None:
         """Connections are served."""
         self.has_served = True
+        self.watch(own_files())
         if self.is_first:
             announce(self.address[0], self._port, self.ssl_files is not None)
         self.say(serves=True)
@@ -57,17 +61,19 @@ class Child:
         with suppress(OSError):  # the other thread notices
             self._channel.sendall(json.dumps(what).encode() + b"\n")
 
-    def watch(self, folders: set[str]) -> None:
-        """Have these folders watched too."""
-        if folders - self._folders:
-            self._folders |= folders
-            self.say(folders=sorted(self._folders))
+    def watch(self, files: Iterable[str]) -> None:
+        """Have the folders of these files watched too, and the files as they are now."""
+        with self._lock:
+            new = {file for file in files if os.path.dirname(file) not in self._folders}
+            self._folders |= {os.path.dirname(file) for file in new}
+        if new:
+            self.say(files=stamps(new))
 
     def _follow(self) -> None:
         """Tell of new modules, and end when the reloader has ended."""
         self._channel.settimeout(_LOOK)
         while True:
-            self.watch(own_folders())
+            self.watch(own_files())
             try:
                 if not self._channel.recv(1):
                     break

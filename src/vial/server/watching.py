@@ -6,8 +6,10 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from fnmatch import fnmatch
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from watchfiles import Change, watch
@@ -23,10 +25,14 @@ _TICK = 200
 _SKIPPED = {"__pycache__", "node_modules", "site-packages"}
 
 
-class Seen(NamedTuple):
-    """What there was at one time: files with a stamp that differs after a change, and folders."""
+#: Of a file; differs after a change.
+Stamp = tuple[int, int, int]
 
-    files: dict[str, tuple[int, int, int]]
+
+class Seen(NamedTuple):
+    """What there was at one time: files and folders."""
+
+    files: dict[str, Stamp]
     folders: frozenset[str]
 
 
@@ -83,14 +89,21 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         return []
 
 
-def _stamped(entry: os.DirEntry[str]) -> dict[str, tuple[int, int, int]]:
+def _stamped(entry: os.DirEntry[str]) -> dict[str, Stamp]:
     try:
-        if not entry.is_file():
-            return {}
-        stat = os.stat(entry.path)
+        return stamps([entry.path]) if entry.is_file() else {}
     except OSError:
         return {}
-    return {entry.path: (stat.st_mtime_ns, stat.st_size, stat.st_ino)}
+
+
+def stamps(paths: Iterable[str]) -> dict[str, Stamp]:
+    """The stamps of those files that there are."""
+    found = {}
+    for path in paths:
+        with suppress(OSError):
+            stat = os.stat(path)
+            found[path] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    return found
 
 
 def _below(root: str) -> Iterator[str]:
@@ -136,14 +149,13 @@ class Watch(threading.Thread):
         self._every = every
         self._seen = watched.look()
         self._over = threading.Event()
-        self._more = threading.Event()
+        self._more: SimpleQueue[tuple[set[str], dict[str, Stamp]]] = SimpleQueue()
 
-    def add(self, folders: Iterable[str]) -> None:
-        """Watch these folders too, from now on."""
-        new = {os.path.realpath(path) for path in folders} - self._watched.folders
+    def add(self, files: Mapping[str, Stamp]) -> None:
+        """Watch the folders of these files too. What differs from the stamps has changed."""
+        new = {os.path.dirname(path) for path in files} - self._watched.folders
         if new:
-            self._watched.folders = self._watched.folders | new
-            self._more.set()
+            self._more.put((new, dict(files)))
 
     def stop(self) -> None:
         """End the thread, soon."""
@@ -179,7 +191,7 @@ class Watch(threading.Thread):
             stop_event=self._over,
             ignore_permission_denied=True,
         ):
-            if changes or is_first or self._more.is_set():
+            if changes or is_first or not self._more.empty():
                 self._compare()
                 is_first = False
             if self._seen.folders != folders:
@@ -189,19 +201,15 @@ class Watch(threading.Thread):
         return self._watched.counts(path) or change is not Change.modified
 
     def _compare(self) -> None:
-        if self._more.is_set():
-            self._more.clear()
-            now = self._watched.look()
-            known = {path: now.files[path] for path in now.files.keys() - self._seen.files.keys()}
-            self._seen = Seen({**self._seen.files, **known}, self._seen.folders)
-        now, before = self._watched.look(), self._seen.files
-        changed = {
-            path
-            for path in before.keys() | now.files.keys()
-            if before.get(path) != now.files.get(path)
-        }
-        self._seen = now
-        if changed:
+        before = self._seen.files
+        while not self._more.empty():
+            folders, known = self._more.get()
+            self._watched.folders = self._watched.folders | folders
+            before = {**self._watched.look().files, **known, **before}
+        self._seen = self._watched.look()
+        now = self._seen.files
+        changed = {path for path in before.keys() | now.keys() if before.get(path) != now.get(path)}
+        if changed := set(filter(self._watched.counts, changed)):
             self._on_change(changed)
 
     def _lost(self, error: OSError) -> None:
