@@ -153,7 +153,9 @@ def run_command(
     if settings["use_reloader"] and child is None:
         # This process imports no part of the application.
         show_server_banner(debug, info.app_import_path)
-        raise SystemExit(server.reload(host, port, server.options_of(settings), debug))
+        given = server.options_of(settings)
+        given.say_what_has_no_effect()
+        raise SystemExit(server.reload(host, port, given, debug))
     app = info.load_app() if child is None else _loaded(info, child.is_first)
     if child is None:
         show_server_banner(debug, info.app_import_path or app.name)

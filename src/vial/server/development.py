@@ -84,8 +84,7 @@ def serve(app: Vial | ASGIApp, host: str, port: int, **options: Any) -> None:
     """
     given, child = options_of(options), current()
     if child is None:
-        for sentence in given.without_meaning():
-            print(f" * {sentence}", flush=True)
+        given.say_what_has_no_effect()
         if given.use_reloader:
             raise SystemExit(reload(host, port, given, getattr(app, "debug", False)))
     with ExitStack() as closing:

@@ -72,6 +72,11 @@ class Options:
         }
         return [f"{name} has no effect: {why}." for name, (given, why) in said.items() if given]
 
+    def say_what_has_no_effect(self) -> None:
+        """Print those sentences."""
+        for sentence in self.without_meaning():
+            print(f" * {sentence}", flush=True)
+
 
 def options_of(given: dict[str, Any]) -> Options:
     """The options that were given by name.

@@ -44,6 +44,7 @@ class Child:
 
     def listener(self) -> socket.socket:
         """The socket to serve on; the server closes it."""
+        self.watch(own_files())
         listener = socket.socket(fileno=os.dup(self._descriptor))
         self._port = listener.getsockname()[1]
         return listener
@@ -51,7 +52,6 @@ class Child:
     def ready(self) -> None:
         """Connections are served."""
         self.has_served = True
-        self.watch(own_files())
         if self.is_first:
             announce(self.address[0], self._port, self.ssl_files is not None)
         self.say(serves=True)
@@ -63,11 +63,11 @@ class Child:
 
     def watch(self, files: Iterable[str]) -> None:
         """Have the folders of these files watched too, and the files as they are now."""
-        with self._lock:
+        with self._lock:  # until the files were looked at: what is saved from then on is a change
             new = {file for file in files if os.path.dirname(file) not in self._folders}
             self._folders |= {os.path.dirname(file) for file in new}
-        if new:
-            self.say(files=stamps(new))
+            if new:
+                self.say(files=stamps(new))
 
     def _follow(self) -> None:
         """Tell of new modules, and end when the reloader has ended."""

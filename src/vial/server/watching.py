@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from fnmatch import fnmatch
+from itertools import starmap
 from queue import SimpleQueue
 from typing import NamedTuple
 
@@ -176,14 +177,14 @@ class Watch(threading.Thread):
     def _until_folders_change(self) -> None:
         folders = self._seen.folders
         if not folders:
-            self._over.wait(_TICK / 1000)
+            self._over.wait(1.0)
             self._compare()
             return
         is_first = True
         for changes in watch(
             *folders,
             recursive=False,
-            watch_filter=self._matters,
+            watch_filter=None,  # what it filters is no reason to yield: other work would wait
             debounce=_AT_MOST,
             step=_QUIET,
             rust_timeout=_TICK,
@@ -191,7 +192,7 @@ class Watch(threading.Thread):
             stop_event=self._over,
             ignore_permission_denied=True,
         ):
-            if changes or is_first or not self._more.empty():
+            if any(starmap(self._matters, changes)) or is_first or not self._more.empty():
                 self._compare()
                 is_first = False
             if self._seen.folders != folders:
