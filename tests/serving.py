@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 from urllib.request import urlopen
 
 import pytest
@@ -41,7 +42,8 @@ class Served:
         self.port = free_port() if port is None else port
         self.url = f"http://127.0.0.1:{self.port}"
         self._output = folder / f"output-{self.port}.txt"
-        command = [sys.executable, "-m", "vial", "serve", *arguments]
+        workers = [] if "-w" in arguments else ["-w", "1"]  # on any machine
+        command = [sys.executable, "-m", "vial", "serve", *arguments, *workers]
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 [*command, "--bind", f"127.0.0.1:{self.port}"],
@@ -54,6 +56,18 @@ class Served:
     @property
     def output(self) -> str:
         return self._output.read_text()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def get(self, path: str) -> str:
+        with urlopen(self.url + path, timeout=SOON) as reply:
+            return reply.read().decode()  # type: ignore[no-any-return]
 
     def wait(self, path: str = "/ready") -> None:
         wait_for(f"an answer of the server\n{self.output}", lambda: self._answers(path))

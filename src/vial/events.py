@@ -151,8 +151,8 @@ class EventStream:
         if not is_async and event_bodies.running_threads() >= _limit(app):
             app.logger.warning("There are as many event streams as EVENT_THREADS allows.")
             return app.response_class("Busy\n", 503, {"Retry-After": "5"}, "text/plain")
-        if app._life is not None and event_bodies.end_all not in app._life.stopping:
-            app._life.stopping.append(event_bodies.end_all)
+        if app._life is not None and event_bodies.end_all not in app._life.endings:
+            app._life.endings.append(event_bodies.end_all)
         # The first bytes take the headers along: the page's ``open`` does not wait for an event.
         start = event_bodies.BEAT if self.retry is None else b"retry: %d\n\n" % self.retry
         make: Any = event_bodies.AsyncBody if is_async else event_bodies.ThreadBody

@@ -34,6 +34,8 @@ class Life:
         self.startup: list[Function] = []
         self.shutdown: list[Function] = []
         self.stopping: list[Function] = []
+        #: What ends the streams that are open; called again for those that began since.
+        self.endings: list[Function] = []
         self._works: set[_Work] = set()
         #: Work of requests of a test client, which closes no response by itself.
         self._held: list[Callable[[], None]] = []
@@ -95,7 +97,21 @@ class Life:
         """Close the WebSockets and call the functions of ``on_stopping``; the server calls this on
         its loop."""
         end_all(self._app)
-        for function in self.stopping:
+        self.tell_stopping()
+
+    def tell_stopping(self) -> None:
+        """End the event streams and call the functions of ``on_stopping``; from any thread."""
+        self._tell(self.endings)
+        self._tell(self.stopping)
+
+    def end_late(self, on_loop: bool) -> None:
+        """End what clients began after the worker was told to stop, on connections that it had."""
+        self._tell(self.endings)
+        if on_loop:
+            end_all(self._app)
+
+    def _tell(self, functions: Iterable[Function]) -> None:
+        for function in functions:
             try:
                 function()
             except Exception:

@@ -47,9 +47,9 @@ PATHS = ("/echo", "/sync", "/sleep")
 
 @pytest.mark.service
 @pytest.mark.slow
-@pytest.mark.parametrize(("interface", "code"), [("asgi", 1001), ("rsgi", None)])
+@pytest.mark.parametrize(("interface", "code"), [("asgi", 1001), ("rsgi", 1005)])
 def test_they_are_closed_and_their_views_torn_down(
-    interface: str, code: int | None, tmp_path: Path
+    interface: str, code: int, tmp_path: Path
 ) -> None:
     (tmp_path / "app.py").write_text(APP)
     server = Served(tmp_path, "app:app", "--interface", interface)
