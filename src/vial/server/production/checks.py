@@ -82,7 +82,8 @@ _LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789")
 
 
 def _missing_key(app: Vial) -> str | None:
-    """Whether a page would fail for want of a key, as far as its code tells.
+    """Whether a page would fail for want of a key, as far as its code tells: a program that serves
+    an API alone needs none.
 
     Sessions of a store other than the cookie need none.
     """
@@ -96,6 +97,7 @@ def _missing_key(app: Vial) -> str | None:
 
 
 def _functions(app: Vial) -> Iterator[Any]:
+    """What runs for requests: views and hooks."""
     yield from app.view_functions.values()
     for hooks in (app.before_request_funcs, app.after_request_funcs):
         for functions in hooks.values():
@@ -103,6 +105,7 @@ def _functions(app: Vial) -> Iterator[Any]:
 
 
 def _uses_session(function: Any) -> bool:
+    """Whether a view, below its decorators, names the session or the flashed messages."""
     while hasattr(function, "__wrapped__"):
         if _names_session(function):
             return True
@@ -132,6 +135,7 @@ def interface_of(app: Vial) -> tuple[str, str]:
 
 
 def _needs_loop(app: Vial) -> str | None:
+    """What of an app an event loop is for; ``None`` where nothing is."""
     if "asgi_app" in vars(app):
         return "something is around app.rsgi_app"
     rules = (rule for rule in app.url_map.iter_rules() if rule.websocket)

@@ -50,6 +50,7 @@ class Entrance:
         self._call = self._wsgi(app) if interface == "wsgi" else self._asgi(app._asgi_entrance())
 
     def _begin_draining(self) -> None:
+        # From now on each answer says that the connection is closed after it.
         self._is_busy = True
 
     def __call__(self, *args: Any) -> Any:
@@ -61,9 +62,11 @@ class Entrance:
             self._app._life.start_in_thread()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run what the app registered for its start; granian calls this."""
         self._app.__rsgi_init__(loop)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run what the app registered for its end."""
         self._app.__rsgi_del__(loop)
 
     def _health_status(self, path: str) -> int | None:
@@ -73,10 +76,12 @@ class Entrance:
         return 503 if self._draining.is_begun else 200
 
     def _count(self) -> None:
+        """Note a request; ``next()`` of a counter is one step, also among threads."""
         if self._limit is not None and next(self._numbers) == self._limit:
             self._on_limit()
 
     def _visit(self, kind: type[Any], scope: Any) -> Any:
+        """What goes with a request that needs more than the app."""
         self._count()
         return kind(scope, self._log, self._draining.is_begun)
 

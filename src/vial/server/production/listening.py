@@ -44,6 +44,7 @@ def _listen(address: Address, mode: int) -> socket.socket:
 
 
 def _why_not(address: Address, error: OSError) -> str:
+    """For people: what is wrong, and what to give instead."""
     reason = str(error.strerror or error).partition(" (")[0]
     if address.fd is not None:
         return (
@@ -67,6 +68,7 @@ def _tcp(host: str, port: int, reuse_port: bool = False) -> socket.socket:
 
 
 def _inherited(fd: int) -> socket.socket:
+    """A socket that whoever started the server has opened, as ``sd_listen_fds(3)``."""
     listener = socket.socket(fileno=fd)
     if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         listener.detach()
@@ -75,6 +77,7 @@ def _inherited(fd: int) -> socket.socket:
 
 
 def _unix(path: str, mode: int) -> socket.socket:
+    """A Unix socket that listens, with its permissions from its first moment on."""
     _remove_stale(path)
     listener = socket.socket(socket.AF_UNIX)
     before = os.umask(0o777)  # nobody connects before the permissions are what they should be
@@ -158,6 +161,7 @@ class Listeners:
             os.unlink(path)
 
     def _share(self) -> socket.socket:
+        """One more socket on the same port; the system spreads connections over them."""
         address = self._address
         try:
             listener = _tcp(address.host, address.port, reuse_port=True)
@@ -208,6 +212,7 @@ def take_no_more(listener: socket.socket) -> None:
 
 
 def _nowhere() -> socket.socket:
+    """A socket that listens and to which nobody can connect: its name is gone."""
     with tempfile.TemporaryDirectory(prefix="vial-") as folder:
         nowhere = socket.socket(socket.AF_UNIX)
         nowhere.bind(os.path.join(folder, "s"))
@@ -217,6 +222,7 @@ def _nowhere() -> socket.socket:
 
 
 def _descriptors() -> list[int]:
+    """The open files of this process (Linux, macOS, BSD)."""
     return [int(name) for name in os.listdir("/dev/fd")]
 
 

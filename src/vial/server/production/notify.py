@@ -1,4 +1,7 @@
-"""Telling systemd how the service is: ``sd_notify(3)``, which is one datagram."""
+"""Telling systemd how the service is: ``sd_notify(3)``, which is one datagram.
+
+A service of ``Type=notify-reload`` is ready once all workers are, and again when they are replaced.
+"""
 
 from __future__ import annotations
 

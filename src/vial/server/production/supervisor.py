@@ -1,4 +1,13 @@
-"""The parent of the workers: it starts, replaces and stops them, and has no part in requests."""
+"""The parent of the workers: it starts, replaces and stops them, and has no part in requests.
+
+It is one loop without threads, so that it can fork at any time: it waits for signals, for words of
+workers and for their ends, and then does what is due. A worker is in one of three states: starting,
+ready, or told to stop (``kill_at`` is set). One that takes another's place knows it (``old``):
+
+* the new one is ready: the old one is told to stop;
+* the new one ends before that: the old one stays, and nothing else is replaced;
+* a worker ends that nobody told to: its slot is empty and filled again.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +62,7 @@ class Worker:
             self.process.terminate()
 
     def how_it_ended(self) -> str:
+        """For people: the exit code or the signal."""
         code = self.process.exitcode
         if code is None or code >= 0:
             return f"ended with exit code {code}"
@@ -115,6 +125,7 @@ class Supervisor:
             self._sleep()
 
     def _sleep(self) -> None:
+        """Wait for a signal, a word of a worker, the end of one, or the time to do something."""
         ends = [end for w in self._workers for end in (w.channel, w.process.sentinel)]
         wait([self._woken, *ends], self._seconds_to_next())
         with suppress(BlockingIOError):
@@ -144,6 +155,7 @@ class Supervisor:
     # What is to be done.
 
     def _stop(self) -> None:
+        """Tell every worker to finish what it has; nothing is started or replaced any more."""
         if not self._is_stopping:
             notify.notify("STOPPING=1")
         self._is_stopping = True
@@ -159,6 +171,7 @@ class Supervisor:
         self._outdated = deque(self._serving())
 
     def _keep_up(self) -> None:
+        """Do what is due: kill what does not end, replace, start, look at the memory."""
         now = time.monotonic()
         for worker in self._workers:
             if worker.kill_at is not None and worker.kill_at <= now:
@@ -176,6 +189,7 @@ class Supervisor:
             self._look_at_memory(self._settings.max_memory)
 
     def _serving(self) -> list[Worker]:
+        """Those that were not told to stop."""
         return [w for w in self._workers if w.kill_at is None]
 
     def _empty_slots(self) -> list[int]:
@@ -186,6 +200,7 @@ class Supervisor:
         return slots if self._is_serving else slots[: not taken]
 
     def _start(self, slot: int, old: Worker | None = None) -> None:
+        """Start a worker; with ``old``, one that takes its place once it is ready."""
         here, there = self._context.Pipe(duplex=False)
         listener = self._listeners.of(slot)
         others = self._listeners.others(slot) if self._context.get_start_method() == "fork" else []
@@ -220,6 +235,7 @@ class Supervisor:
     # What workers say and do.
 
     def _hear(self, worker: Worker) -> None:
+        """Read what a worker says: that it is ready, or that it wants to be replaced."""
         with suppress(EOFError, OSError):
             while worker.channel.poll():
                 word, *rest = worker.channel.recv()
@@ -229,6 +245,7 @@ class Supervisor:
                     self._outdated.append(worker)
 
     def _ready(self, worker: Worker, interface: str, reason: str) -> None:
+        """A worker takes connections: the one that it replaces may stop."""
         worker.is_ready = True
         self._failures, self._start_at = 0, 0.0
         if not self._is_serving:
@@ -249,6 +266,7 @@ class Supervisor:
             notify.notify("READY=1")
 
     def _gone(self, worker: Worker) -> None:
+        """A worker has ended: its slot is empty, unless it was replaced."""
         self._workers.remove(worker)
         worker.process.join()
         worker.channel.close()
@@ -280,6 +298,7 @@ class Supervisor:
         )
 
     def _announce(self, interface: str, reason: str) -> None:
+        """Say where the server listens; standard output is left to the access log."""
         count = self._settings.workers
         workers = "1 worker" if count == 1 else f"{count} workers"
         _say(f"Serving on {self._url()} ({workers}, {interface.upper()})")

@@ -29,12 +29,15 @@ class Visit:
             self.added.append(_CLOSE)
 
     def _describe(self, scope: Any) -> Request:
+        """What the log has of a request."""
         raise NotImplementedError
 
     def _version(self, scope: Any) -> str:
+        """The version of HTTP, such as ``"1.1"``."""
         raise NotImplementedError
 
     def begin(self, status: int, headers: Iterable[tuple[Any, Any]]) -> None:
+        """Note what the answer begins with; names and values are text or bytes."""
         self.status = status
         if self._log is not None:
             for name, value in headers:
@@ -42,11 +45,14 @@ class Visit:
                     self._size = value if isinstance(value, str) else value.decode("latin-1")
 
     def end(self) -> None:
+        """The answer is over: write its line."""
         if self._log is not None:
             self._log(self._request, self.status, self._size, perf_counter() - self._begun)
 
 
 class RsgiVisit(Visit):
+    """By RSGI, where the scope is granian's own object."""
+
     def _version(self, scope: Any) -> str:
         return scope.http_version  # type: ignore[no-any-return]
 
@@ -93,6 +99,8 @@ class RsgiProtocol:
 
 
 class AsgiVisit(Visit):
+    """By ASGI, where an answer begins with a message."""
+
     def _version(self, scope: Any) -> str:
         return scope["http_version"]  # type: ignore[no-any-return]
 
@@ -110,6 +118,7 @@ class AsgiVisit(Visit):
         )
 
     def sending(self, send: Any) -> Callable[[dict[str, Any]], Awaitable[None]]:
+        """A ``send`` that notes how the answer begins, and adds to its headers."""
         added = [(name.encode(), value.encode()) for name, value in self.added]
 
         def noting(message: dict[str, Any]) -> Awaitable[None]:
@@ -123,6 +132,8 @@ class AsgiVisit(Visit):
 
 
 class WsgiVisit(Visit):
+    """By WSGI, where a body in pieces is over when it is closed (PEP 3333)."""
+
     def _version(self, environ: Any) -> str:
         return environ["SERVER_PROTOCOL"].partition("/")[2]  # type: ignore[no-any-return]
 
@@ -139,6 +150,8 @@ class WsgiVisit(Visit):
         )
 
     def starting(self, start_response: Any) -> Callable[..., Any]:
+        """A ``start_response`` that notes how the answer begins, and adds to its headers."""
+
         def noting(status: str, headers: Headers, exc_info: Any = None) -> Any:
             self.begin(int(status[:3]), headers)
             return start_response(status, [*headers, *self.added], exc_info)
@@ -146,6 +159,7 @@ class WsgiVisit(Visit):
         return noting
 
     def run(self, app: Any, environ: Any, start_response: Any) -> Iterable[bytes]:
+        """The body of the answer."""
         try:
             answer = app(environ, self.starting(start_response))
         except BaseException:

@@ -1,4 +1,8 @@
-"""A worker process: it loads the app, looks at it, and lets granian serve it."""
+"""A worker process: it loads the app, looks at it, and lets granian serve it.
+
+What is refused, and by which interface the app is called, is found out in each worker: after a
+replacement that may be new code.
+"""
 
 from __future__ import annotations
 
