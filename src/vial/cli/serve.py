@@ -1,4 +1,7 @@
-"""``vial serve``."""
+"""``vial serve``: its options, and the loader that each worker calls.
+
+The command itself never loads the app; what it gives to the workers can be pickled.
+"""
 
 from __future__ import annotations
 

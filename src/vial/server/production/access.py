@@ -16,7 +16,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-#: The header by which a proxy, and the answer, tell the id of a request.
+#: The header by which a proxy, and the answer, tell the id of a request. What is no plain word is
+#: not taken over from a client: it would be in the log, and in the answer.
 ID_HEADER = "x-request-id"
 _ID = re.compile(r"[\w.:+/=@-]{1,128}", re.ASCII)
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")

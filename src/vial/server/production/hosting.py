@@ -89,7 +89,8 @@ def host(
 
 
 def _hear_signals(draining: Draining, on_ready: Callable[[], None]) -> None:
-    """Have granian's worker ask here for what ends it.
+    """Have granian's worker ask here for what ends it: it calls one of two functions of a private
+    module for that, with its loop or without one (2.8).
 
     Its own handlers close idle connections at once, also those on which a request is on its way.
     """

@@ -40,17 +40,25 @@ class Settings(NamedTuple):
     """How to serve; times are in seconds, ``max_memory`` in MiB. ``None`` is no limit."""
 
     address: Address
+    #: How many processes serve requests.
     workers: int
+    #: ``"wsgi"``, ``"asgi"`` or ``"rsgi"``; ``None``: by what the app has.
     interface: str | None = None
+    #: How long requests in flight have to end once a worker is told to stop.
     stop_timeout: int = 30
+    #: ``"common"`` or ``"json"``; ``None`` writes nothing.
     access_log: str | None = None
     #: Permissions of a Unix socket.
     socket_mode: int = 0o660
+    #: Certificate and key, PEM; each new worker reads them anew.
     ssl_files: tuple[str, str] | None = None
+    #: ``"auto"``, ``"1"`` or ``"2"``; a browser agrees on HTTP/2 by ALPN.
     http: str = "auto"
     #: How many requests of sync views run at once in a worker under WSGI.
     threads: int = 64
+    #: A worker is replaced after so many requests, and up to a tenth more.
     max_requests: int | None = None
+    #: A worker is replaced that has more.
     max_memory: int | None = None
     #: The path that is answered before the app.
     health: str | None = None
