@@ -13,16 +13,13 @@ import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from .checks import interface_of, refusal_of
 from .draining import Draining
 from .entrance import Entrance
 from .hosting import host
 from .settings import Load, Settings
-
-if TYPE_CHECKING:
-    pass
 
 #: Set by a worker that is told to end while it starts.
 STOPPING = (signal.SIGTERM, signal.SIGINT)
