@@ -38,7 +38,7 @@ class Gate:
 
 def make_app() -> Vial:
     app = Vial("served", static_folder=None)
-    app.secret_key = "key"
+    app.secret_key = "a key for tests only"
     gate = Gate()
     ended: list[str] = []
     everyday = SocketIO(app)
