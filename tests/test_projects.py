@@ -213,7 +213,11 @@ def test_an_api_with_postgresql_is_served_in_production(
     )
     step_up_and_down(environment, project, DATABASE_URL=database)
     environment.check(project, TEST_DATABASE_URL=database_of_tests)
-    production = {"VIAL_CONFIG": "production", "DATABASE_URL": database, "SECRET_KEY": "a key for this test alone"}
+    production = {
+        "VIAL_CONFIG": "production",
+        "DATABASE_URL": database,
+        "SECRET_KEY": "a key for this test alone",
+    }
     with Server(environment, project, "serve", **production) as server:
         assert server.get("/items/") == (200, '{"items":[]}\n')
         assert server.get("/greetings", b'{"name": "Ada"}')[0] == 201
