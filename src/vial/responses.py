@@ -56,9 +56,9 @@ def to_response(app: Vial, rv: Any) -> Response:
         if headers:
             response.headers.update(headers)
     except (AttributeError, TypeError, ValueError) as e:
-        if status is None or isinstance(status, (int, str, bytes, bytearray)):
-            raise
-        raise TypeError(_wrong_order(status)) from e
+        if status is not None and not isinstance(status, (int, str, bytes, bytearray)):
+            e.add_note(f"Hint: {_wrong_order(status)}")
+        raise
     return response
 
 

@@ -730,7 +730,7 @@ def test_routes_are_listed(web: Web) -> None:
         "sub.py": sub + "add('/s', 's', subdomain='api')\nadd('/d', 'd', subdomain='<who>')",
         "host.py": host + "add('/h', 'h', host='h.example')",
         "nosub.py": sub,
-        "server.py": sub
+        "named.py": sub
         + "app.config['SERVER_NAME'] = 'x.example'\nadd('/s', 's', subdomain='api')",
     }
     with project(web, files) as run:

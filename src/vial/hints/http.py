@@ -36,7 +36,7 @@ def explain_http(app: Vial, error: HTTPException) -> None:
         return
     error.add_note(f"Hint: {text}")
     tell(INFO, "%s for %s %a: %s", error.code, ctx.request.method, ctx.request.path, text)
-    if error.response is None and error.code in _SHOWN:
+    if error.response is None and error.code in _SHOWN and app._hints_on_pages:
         error.description = f"{error.description}\n\n{text}\n(This is said in debug mode only.)"
 
 
@@ -56,7 +56,10 @@ def _not_found(app: Vial, ctx: RequestContext, error: HTTPException) -> str | No
         )
     urls = [_filled(rule.rule, path) for rule in rules]
     if path in urls:
-        return f"The rule {rules[urls.index(path)].rule!r} does not take {path!r}."
+        rule = rules[urls.index(path)].rule
+        if rule == path:
+            return f"The rule {rule!r} is for another host or subdomain than {ctx.request.host!r}."
+        return f"The rule {rule!r} does not take {path!r}."
     other = path.rstrip("/") if path.endswith("/") else f"{path}/"
     if other in urls:
         return f"The rule is {other!r}, without a slash at the end."
