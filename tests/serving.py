@@ -37,8 +37,15 @@ class Served:
     """A running server."""
 
     def __init__(
-        self, folder: Path, *arguments: str, port: int | None = None, **environment: str
+        self,
+        folder: Path,
+        *arguments: str,
+        port: int | None = None,
+        bind: str | None = None,
+        fds: tuple[int, ...] = (),
+        **environment: str,
     ) -> None:
+        """``bind`` is where it listens, if not on ``port``; ``fds`` are what it inherits."""
         self.port = free_port() if port is None else port
         self.url = f"http://127.0.0.1:{self.port}"
         self._output = folder / f"output-{self.port}.txt"
@@ -46,8 +53,9 @@ class Served:
         command = [sys.executable, "-m", "vial", "serve", *arguments, *workers]
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [*command, "--bind", f"127.0.0.1:{self.port}"],
+                [*command, "--bind", bind or f"127.0.0.1:{self.port}"],
                 cwd=folder,
+                pass_fds=fds,
                 env={**os.environ, **environment},
                 stdout=output,
                 stderr=output,

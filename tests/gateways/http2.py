@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -17,11 +18,12 @@ from .running import HERE, OF_THE_SERVER, Server
 class Http2:
     """One connection with one stream."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, over: socket.socket | None = None) -> None:
+        """``over`` is a connection that the client is to use, such as one with TLS."""
         self.server = server
         config = h2.config.H2Configuration(header_encoding="latin-1")
         self.connection = h2.connection.H2Connection(config)
-        self.socket = socket.create_connection((HERE, server.port), timeout=10)
+        self.socket = over or socket.create_connection((HERE, server.port), timeout=10)
         self.connection.initiate_connection()
         self.answer = Answer(0, [], [], whole=False)
         self.ended = False
@@ -37,7 +39,7 @@ class Http2:
     def begin(self, ask: Ask, end: bool) -> None:
         head = [
             (":method", ask.method),
-            (":scheme", "http"),
+            (":scheme", "https" if isinstance(self.socket, ssl.SSLSocket) else "http"),
             (":authority", f"{HERE}:{self.server.port}"),
             (":path", ask.target),
             *((name.lower(), value.encode("latin-1")) for name, value in ask.headers),

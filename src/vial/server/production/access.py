@@ -21,8 +21,10 @@ from typing import NamedTuple
 ID_HEADER = "x-request-id"
 _ID = re.compile(r"[\w.:+/=@-]{1,128}", re.ASCII)
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")
-#: Characters of a header or a query string that are logged.
-_LONGEST = 2000
+#: Characters of a part of a line that are logged, and as many as they are of a line that would be
+#: longer than what a pipe takes in one piece (``PIPE_BUF`` of Linux), with every one escaped.
+_LONGEST, _SHORTER = 1000, 80
+_PIECE = 4096
 
 
 class Request(NamedTuple):
@@ -54,11 +56,18 @@ def access_log(kind: str | None) -> Log | None:
     line = {"common": common, "json": as_json}[kind]
 
     def log(request: Request, status: int, size: str | None, seconds: float) -> None:
+        text = line(_cut(request, _LONGEST), status, size, seconds)
+        if len(text) > _PIECE:
+            text = line(_cut(request, _SHORTER), status, size, seconds)
         # One write for a line: those of several workers and threads are not mixed.
         with suppress(OSError):  # nobody reads them any more
-            os.write(1, line(request, status, size, seconds).encode("ascii"))
+            os.write(1, text.encode("ascii"))
 
     return log
+
+
+def _cut(request: Request, longest: int) -> Request:
+    return Request._make(value and value[:longest] for value in request)
 
 
 def common(request: Request, status: int, size: str | None, seconds: float) -> str:
@@ -82,13 +91,13 @@ def as_json(request: Request, status: int, size: str | None, seconds: float) -> 
                 "client": request.client,
                 "method": request.method,
                 "path": request.path,
-                "query": request.query[:_LONGEST],
+                "query": request.query,
                 "http": request.version,
                 "status": status,
                 "bytes": int(size) if size and size.isdecimal() else None,
                 "ms": round(seconds * 1000, 1),
-                "referer": (request.referer or "")[:_LONGEST] or None,
-                "agent": (request.agent or "")[:_LONGEST] or None,
+                "referer": request.referer or None,
+                "agent": request.agent or None,
                 "pid": os.getpid(),
             }
         )
@@ -100,4 +109,4 @@ def _safe(text: str) -> str:
     """Printable ASCII without quotation marks and backslashes; the rest as ``\\xhh``."""
     if not _PLAIN.fullmatch(text):
         text = ascii(text)[1:-1].replace("\\'", "'").replace('"', "\\x22")
-    return text[:_LONGEST]
+    return text

@@ -102,7 +102,9 @@ def _remove_stale(path: str) -> None:
     if not stat.S_ISSOCK(found.st_mode):
         raise OSError("there is a file that is no socket")
     with socket.socket(socket.AF_UNIX) as probe, suppress(ConnectionRefusedError):
-        probe.connect(path)
+        probe.setblocking(False)  # a server that hangs, with a full queue, is one too
+        with suppress(BlockingIOError):
+            probe.connect(path)
         raise OSError("another server listens there")
     os.unlink(path)
 

@@ -82,10 +82,8 @@ def _quota(root: Path = _CGROUP, own: Path = Path("/proc/self/cgroup")) -> float
 
     The group of the process and each above it have a limit.
     """
-    try:
-        named = [line[3:].strip("/\n") for line in own.open() if line.startswith("0::")]
-    except OSError:
-        named = []
+    lines = own.read_text().splitlines() if own.exists() else []
+    named = [line[3:].strip("/") for line in lines if line.startswith("0::")]
     groups = [root / "cpu", root, *(root / name for name in named)]
     groups += [above for group in groups[2:] for above in group.parents if root in above.parents]
     return min(map(_quota_of, groups))

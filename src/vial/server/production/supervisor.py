@@ -256,8 +256,13 @@ class Supervisor:
                 worker.old.stop(self._timeout)
             else:
                 self._replaced(worker)
-        if all(w.is_ready for w in self._workers) and not self._empty_slots():
+        elif self._is_complete():
             notify.notify("READY=1")
+
+    def _is_complete(self) -> bool:
+        """Whether every slot has its worker, and none is being replaced."""
+        is_quiet = all(w.is_ready and w.old is None for w in self._workers)
+        return is_quiet and not self._outdated and not self._empty_slots()
 
     def _replaced(self, worker: Worker) -> None:
         worker.old = None
