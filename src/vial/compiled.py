@@ -9,6 +9,7 @@ from werkzeug.routing import Rule
 
 from . import flow, plans
 from .callables import is_async
+from .gateways.forwarded import Proxies, proxies_of
 from .routing import Builder, Matcher
 from .routing.map import binds_itself, watch
 from .sansio.app import App
@@ -28,8 +29,10 @@ class Compiled(App):
     _matcher: Matcher | None = None
     _builder: Builder | None = None
     #: Whether the app overrides a step of a request or makes its contexts in its own way.
-    _by_methods: bool | None = None
-    #: How gateways with a loop get an answer: "plans", "methods" or "wsgi".
+    #: 0: it does not, and the request is to be looked at first (``TRUSTED_PROXIES``).
+    _by_methods: int | None = None
+    #: How gateways with a loop get an answer: "plans", "methods" or "wsgi"; "proxied": by plans,
+    #: once the request was looked at.
     _way: str | None = None
 
     if TYPE_CHECKING:
@@ -73,12 +76,19 @@ class Compiled(App):
             # Such a response is called before the request is torn down.
             before, calls = self._plans, getattr(self.response_class, "_asks_request", True)
             known = bool(calls or self._has_own(*plans.CONTEXTS, *steps))
+            if not known and self._proxies() is not None:
+                known = 0
             self._keep("_by_methods", before, known)
-        return known
+        return bool(known)
 
     def _find_way(self) -> str:
         before, way = self._plans, "methods" if self._goes_by_methods() else "plans"
+        if way == "plans" and self._proxies() is not None:
+            way = "proxied"
         return self._keep("_way", before, way if self._own_wsgi_app() is None else "wsgi")
+
+    def _proxies(self) -> Proxies | None:
+        return proxies_of(self.config.get("TRUSTED_PROXIES"))
 
     def _make_plan(self, endpoint: str | None) -> flow.Plan:
         before, compatible = self._plans, self._goes_by_methods()

@@ -52,6 +52,9 @@ VIAL: dict[str, Any] = {
     "NOSNIFF": True,
     #: Answer 400 to a Host header that is not a host name.
     "VALIDATE_HOST": True,
+    #: How many proxies are in front, or a list of their networks: what they say of the client in
+    #: ``X-Forwarded-For`` and its kin is believed.
+    "TRUSTED_PROXIES": None,
     #: Whether ``redirect()`` may leave the site without being told ``external=True``.
     "EXTERNAL_REDIRECTS": False,
 }

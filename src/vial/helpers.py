@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any, NoReturn
@@ -17,6 +16,7 @@ from werkzeug.utils import redirect as _werkzeug_redirect
 
 from .ctx import RequestContext
 from .endpoints import blueprint_names
+from .gateways.forwarded import is_host
 from .globals import (
     _current_request_ctx,
     _cv,
@@ -36,16 +36,13 @@ if TYPE_CHECKING:
     from .app import Vial
     from .wrappers import Response
 
-#: RFC 9110 §7.2 through RFC 3986 §3.2.2: a name, an IPv4 address or an IPv6 one in brackets.
-_HOST = re.compile(r"(?:[A-Za-z0-9._\-]+|\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\])(?::([1-9][0-9]{0,4}))?")
 _ANCHOR_SAFE = "%!#$&'()*+,/:;=?@"
 _OFF = {"", "0", "false", "no", "off"}
 
 
 def check_host(host: str) -> None:
     """Answer 400 to a ``Host`` that is no host name: URLs are built from it (RFC 9110 §7.2)."""
-    match = _HOST.fullmatch(host)
-    if match is None or int(match[1] or 0) > 65535:
+    if not is_host(host):
         raise BadRequest("The Host header is not a host name with an optional port.")
 
 

@@ -112,7 +112,7 @@ class Rsgi(Asgi):
             http_version=ask.version,
             rsgi_version="1.5",
             server="127.0.0.1:80",
-            client="127.0.0.1:1234",
+            client=f"{ask.client}:1234" if ask.client else "unix:",
             scheme=ask.scheme,
             method=ask.method,
             path=unquote_to_bytes(path).decode("utf-8", "replace"),

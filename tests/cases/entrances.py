@@ -64,6 +64,8 @@ class Ask:
     root: str = ""
     scheme: str = "http"
     version: str = "1.1"
+    #: Who asks; "" is a Unix socket.
+    client: str = "127.0.0.1"
     #: More keys of the environ.
     environ: dict[str, Any] = field(default_factory=dict)
 
@@ -134,7 +136,7 @@ class Wsgi:
             "SCRIPT_NAME": unquote_to_bytes(ask.root).decode("latin-1"),
             "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
             "QUERY_STRING": query,
-            "REMOTE_ADDR": "127.0.0.1",
+            "REMOTE_ADDR": ask.client,
             "SERVER_NAME": "127.0.0.1",
             "SERVER_PORT": "80",
             "SERVER_PROTOCOL": f"HTTP/{ask.version}",
@@ -219,7 +221,7 @@ class Asgi:
             "query_string": query.encode("latin-1"),
             "root_path": unquote_to_bytes(ask.root).decode(),
             "headers": [(k.lower().encode(), v.encode("latin-1")) for k, v in ask.all_headers()],
-            "client": ("127.0.0.1", 1234),
+            "client": (ask.client, 1234) if ask.client else None,
             "server": ("127.0.0.1", 80),
         }
 

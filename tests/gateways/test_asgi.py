@@ -17,6 +17,7 @@ from cases.entrances import Answer, Asgi, Ask
 from cases.gateway_apps import AppCases
 from cases.gateway_streams import StreamCases
 from cases.gateways import LARGE, SiteCases
+from cases.proxies import ProxyCases
 from cases.site import Site, make_site
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -44,6 +45,10 @@ class TestSite(SiteCases):
 
 
 class TestApps(AppCases):
+    pass
+
+
+class TestProxies(ProxyCases):
     pass
 
 

@@ -14,6 +14,7 @@ from cases.entrances import Ask
 from cases.gateway_apps import AppCases
 from cases.gateway_streams import StreamCases
 from cases.gateways import SiteCases
+from cases.proxies import ProxyCases
 from cases.site import Site, make_site
 
 from vial import Vial, request
@@ -53,6 +54,10 @@ def test_headers_that_are_no_ascii_leave_as_utf_8(app: Vial) -> None:
     app.get("/")(lambda: ("page", texts))
     answer = serve(app, Ask()).answer
     assert answer["x-latin"] == answer["x-utf8"] == texts["X-Utf8"]
+
+
+class TestProxies(ProxyCases):
+    pass
 
 
 class TestStreams(StreamCases):

@@ -15,6 +15,7 @@ from cases.entrances import Answer, Wsgi
 from cases.gateway_apps import AppCases
 from cases.gateway_streams import StreamCases
 from cases.gateways import SiteCases
+from cases.proxies import ProxyCases
 from cases.site import Site, make_site
 
 from vial import Vial, request
@@ -37,6 +38,10 @@ class TestSite(SiteCases):
 
 
 class TestApps(AppCases):
+    pass
+
+
+class TestProxies(ProxyCases):
     pass
 
 

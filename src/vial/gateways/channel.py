@@ -118,7 +118,7 @@ class RsgiChannel(Channel):
             values = [self._rsgi_scope.authority]
         return [value.encode("latin-1") for value in values]
 
-    @property
+    @lazy
     def is_secure(self) -> bool:
         return self._rsgi_scope.scheme in ("https", "wss")
 

@@ -62,7 +62,7 @@ class Handshake:
         environ["wsgi.url_scheme"] = "https" if self.is_secure else "http"
         return environ
 
-    @property
+    @lazy
     def is_secure(self) -> bool:
-        """Whether it came over TLS, as far as the server knows."""
+        """Whether it came over TLS, as far as the server or a proxy that is believed knows."""
         return self.scope.get("scheme") in ("wss", "https")

@@ -77,7 +77,7 @@ async def serve(ctx: LoopContext, path: str, method: str) -> None:
         ctx.is_open = isinstance(body[0], (BrokenBody, LateBody))
     try:
         response: Any
-        if (app._way or app._find_way()) != "plans":
+        if (app._way or app._find_way()) != "plans" and not _is_proxied(ctx):
             response = await _in_another_way(ctx)
         else:
             token = _cv.set(ctx)
@@ -104,6 +104,15 @@ async def serve(ctx: LoopContext, path: str, method: str) -> None:
             ctx.leaving.cancel()
         if body is not None and type(body[0]) is not BytesIO:
             body[0].close()  # a temporary file
+
+
+def _is_proxied(ctx: LoopContext) -> bool:
+    """Whether it goes by plans after all, now that it is what its proxies say."""
+    proxies = ctx.app._proxies()
+    if proxies is not None and ctx.app._way != "wsgi":  # that entrance looks for itself
+        ctx.environ = proxies.believed(ctx.environ)
+        ctx.host = ctx.environ.get("HTTP_HOST")
+    return ctx.app._way == "proxied"
 
 
 async def _in_another_way(ctx: LoopContext) -> Response:

@@ -25,7 +25,13 @@ async def serve(app: Vial, channel: Channel) -> None:
     """Handle one WebSocket from its handshake to its end."""
     if app._life is not None:
         await app._life.start()
+    proxies = app._proxies()
+    if proxies is not None:
+        channel.environ = proxies.believed(channel.environ)
+        channel.is_secure = channel.environ["wsgi.url_scheme"] == "https"
     ctx = channel.context = SocketContext(app, channel)
+    if proxies is not None:
+        ctx.host = channel.environ.get("HTTP_HOST")
     token = _cv.set(ctx)
     try:
         if appcontext_pushed.receivers:

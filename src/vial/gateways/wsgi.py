@@ -26,6 +26,9 @@ def handle(app: Vial, environ: WSGIEnvironment, start_response: StartResponse) -
     if app._by_methods is not False:
         if app._life is not None:
             app._life.start_in_thread()
+        proxies = app._proxies()
+        if proxies is not None:
+            environ = proxies.believed(environ)
         if app._goes_by_methods():
             return methods.answer(app, environ, methodcaller("__call__", environ, start_response))
     ctx = RequestContext(app, environ)

@@ -19,6 +19,7 @@ import socketio  # type: ignore[import-untyped]
 from engineio import packet as engine_packet  # type: ignore[import-untyped]
 from socketio import packet as socket_packet
 
+from ..gateways.forwarded import proxies_of
 from .engine import Engine, Exchange
 from .fanout import DEEP, Pipe
 from .home import Home
@@ -312,6 +313,9 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         return task
 
     async def handle_request(self, exchange: Exchange) -> None:
+        proxies = proxies_of(self.app.config.get("TRUSTED_PROXIES"))
+        if proxies is not None:
+            exchange.environ = proxies.believed(exchange.environ)
         if not (self.manager.is_shared and await self.manager.forward(exchange)):
             await self.eio.handle_request(exchange)
 

@@ -11,6 +11,7 @@ from engineio import packet  # type: ignore[import-untyped]
 from engineio.exceptions import UnknownPacketError  # type: ignore[import-untyped]
 
 from ..concurrency import run_in_pool
+from ..gateways.forwarded import PEER
 from .fanout import Pipe, Start, begun, cut
 
 if TYPE_CHECKING:
@@ -122,7 +123,9 @@ class Wire:
         if not is_read:
             # granian would wait for the client to read everything before the close frame.
             environ = self._socket.environ
-            await run_in_pool(cut, environ["REMOTE_ADDR"], environ["REMOTE_PORT"])
+            await run_in_pool(
+                cut, environ.get(PEER) or environ["REMOTE_ADDR"], environ["REMOTE_PORT"]
+            )
 
 
 def _is_over(data: str | bytes, limit: int) -> bool:

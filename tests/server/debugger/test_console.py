@@ -332,6 +332,17 @@ def test_what_came_through_a_proxy_has_no_console(name: str) -> None:
     assert "proxy" in str(Guard("127.0.0.1").why_not(seen(**{name: ""})))
 
 
+@pytest.mark.parametrize("gateway", ["wsgi", "asgi", "rsgi"])
+def test_a_proxy_that_the_program_believes_opens_no_console(app: Vial, gateway: str) -> None:
+    app.config["TRUSTED_PROXIES"] = 1
+    browser = Browser(app, gateway)
+    browser.load()
+    assert browser.secret
+    for headers in ({"X-Forwarded-For": "127.0.0.1"}, {"X-Forwarded-Host": "localhost"}):
+        page = browser.load(headers=list(headers.items()))
+        assert browser.secret == "" and "through a proxy" in page
+
+
 def test_origins_are_compared_as_a_whole() -> None:
     assert is_same_origin(seen(Origin="http://localhost:5000"))
     for origin in ("http://localhost", "https://localhost:5000", "http://localhost:50000", "null"):
