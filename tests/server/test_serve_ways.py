@@ -338,11 +338,20 @@ def test_a_certificate_that_is_none_ends_the_server(
     with Served(folder, "main.py", "--cert", cert) as server:
         assert server.ended() == 2
         assert "'--cert' and '--key' go together: give both files." in server.output
-    for files in (("main.py", key), (cert, "main.py")):
-        with Served(folder, "main.py", "--cert", files[0], "--key", files[1]) as server:
-            assert server.ended() == 1, server.output
-            assert "Serving" not in server.output
-            print(server.output)
+    locked, other = str(folder / "locked.pem"), str(folder / "other.pem")
+    for args in (f"pkey -in {key} -aes256 -passout pass:x -out {locked}", f"genrsa -out {other}"):
+        subprocess.run(["openssl", *args.split()], check=True, capture_output=True)
+    main = str(folder / "main.py")
+    wrong = [
+        (main, key),
+        (cert, main),
+        (cert, locked),  # nobody is asked for its password
+        (cert, other),
+    ]
+    for its_cert, its_key in wrong:
+        said = refused(folder, "main.py", "--cert", its_cert, "--key", its_key)
+        assert f"Error: cannot use the certificate {its_cert} with the key {its_key}: " in said
+        assert "key without a password, both as PEM." in said
 
 
 # What is refused

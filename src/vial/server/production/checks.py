@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Iterator
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,23 @@ def refusal_of(app: Vial) -> str | None:
     if why is None:
         return None
     return f"a SECRET_KEY of the app {why}: anyone could sign sessions with it. {_MAKE}"
+
+
+def certificate_refusal(files: tuple[str, str] | None) -> str | None:
+    """Why a certificate and its key are not served, and what to do; ``None`` where they are."""
+    if files is None:
+        return None
+    try:
+        # A password that is wrong: OpenSSL would ask for one at the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files, password="")
+    except OSError as e:
+        why = str(e.strerror).partition(" (_ssl.c")[0]
+        return (
+            f"cannot use the certificate {files[0]} with the key {files[1]}: {why}. Give the"
+            " certificate, with those between it and its authority after it, and its own private"
+            " key without a password, both as PEM."
+        )
+    return None
 
 
 def weakness_of(key: str | bytes) -> str | None:

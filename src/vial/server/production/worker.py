@@ -15,7 +15,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-from .checks import interface_of, refusal_of
+from .checks import certificate_refusal, interface_of, refusal_of
 from .draining import Draining
 from .entrance import Entrance
 from .hosting import host
@@ -49,7 +49,7 @@ def work(job: Job) -> None:
     for fd in job.others:
         os.close(fd)
     app = job.load()
-    why = refusal_of(app)
+    why = refusal_of(app) or certificate_refusal(job.settings.ssl_files)
     if why is not None:
         print(f"Error: {why}", file=sys.stderr, flush=True)
         raise SystemExit(1)
