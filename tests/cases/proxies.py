@@ -191,6 +191,13 @@ class ProxyCases(WithApp):
             told = json_of(self.ask(entrance, app, {name: text}))
             assert told["seen"] == PLAIN and told["kept"] == [], (name, text)
 
+    def test_a_name_with_underscores_is_not_believed(self, entrance: Entrance, app: Vial) -> None:
+        if entrance.name == "wsgi":
+            pytest.skip("a WSGI server has mixed them up before the app sees them")
+        app.config["TRUSTED_PROXIES"] = 1
+        spoofed = {name.replace("-", "_", 1): value for name, value in SAID.items()}
+        assert json_of(self.ask(entrance, app, spoofed))["seen"] == PLAIN
+
     def test_the_setting_may_be_wrong(self, entrance: Entrance, app: Vial) -> None:
         for setting in (True, -1, 33, 1.0, "10.0.0.0/8", ["10.0.0.1/8"], ["proxy"], [None]):
             app.config["TRUSTED_PROXIES"] = setting

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from cases.entrances import Ask
 from gateways.http2 import Http2
-from serving import SOON, Served, wait_for
+from serving import SOON, Served, free_port, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.service]
 
@@ -220,6 +220,41 @@ def test_a_unix_socket_from_its_start_to_its_end(folder: Path) -> None:
             systemd.hear()
     systemd.socket.close()
     assert not os.path.exists(path)
+
+
+PROXIED = """
+from vial import Vial, request
+
+app = Vial(__name__, static_folder=None)
+app.config["TRUSTED_PROXIES"] = ["unix"]
+
+@app.get("/ready")
+def ready():
+    return f"{request.remote_addr} {request.url}"
+"""
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi", "rsgi"])
+def test_a_proxy_at_the_unix_socket_is_believed_and_a_client_at_a_port_is_not(
+    tmp_path: Path, interface: str
+) -> None:
+    (tmp_path / "main.py").write_text(PROXIED)
+    said = {"X-Forwarded-For": "6.6.6.6, 1.2.3.4", "X-Forwarded-Proto": "https"}
+    said |= {"X-Forwarded-Host": "shop.test", "X-Forwarded-Prefix": "/app"}
+    path = str(tmp_path / "web.sock")
+    for bind, port in ((f"unix:{path}", None), (None, free_port())):
+        told = (
+            "1.2.3.4 https://shop.test/app/ready"
+            if port is None
+            else "127.0.0.1 http://inner/ready"
+        )
+        with Served(tmp_path, "main.py", "--interface", interface, bind=bind, port=port) as server:
+            wait_for("the server", lambda: "Serving" in server.output)
+            with connect(path if port is None else port) as client:
+                http = over(client)
+                http.request("GET", "/ready", headers={"Host": "inner", **said})
+                assert http.getresponse().read().decode() == told
+            assert server.stop() == 0, server.output
 
 
 def test_workers_end_with_a_parent_that_was_killed_and_their_socket_is_taken_over(

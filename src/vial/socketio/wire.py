@@ -124,7 +124,7 @@ class Wire:
             # granian would wait for the client to read everything before the close frame.
             environ = self._socket.environ
             await run_in_pool(
-                cut, environ.get(PEER) or environ["REMOTE_ADDR"], environ["REMOTE_PORT"]
+                cut, environ.get(PEER, environ["REMOTE_ADDR"]), environ["REMOTE_PORT"]
             )
 
 
