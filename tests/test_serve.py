@@ -81,6 +81,13 @@ def test_sync_views_are_served_by_wsgi() -> None:
     assert interface_of(wsgi_app()) == ("wsgi", "every view is sync")
 
 
+def test_an_app_that_believes_proxies_is_not_served_by_wsgi() -> None:
+    app = wsgi_app()
+    app.config["TRUSTED_PROXIES"] = 1
+    interface, why = interface_of(app)
+    assert interface == "rsgi" and "X_Forwarded_For" in why
+
+
 def test_an_async_view_is_served_by_rsgi() -> None:
     app = wsgi_app()
 

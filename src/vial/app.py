@@ -45,8 +45,6 @@ class Vial(Served):
     """
 
     default_config: ClassVar[Any] = ImmutableDict(defaults.VIAL)
-    #: Whether pages of HTTP errors say in debug mode what the log says; Flask's do not.
-    _hints_on_pages = True
     request_class: type[Request] = Request
     response_class: type[Response] = Response
     #: What :data:`vial.websocket` is.

@@ -55,6 +55,8 @@ VIAL: dict[str, Any] = {
     #: How many proxies are in front, or a list of their networks: what they say of the client in
     #: ``X-Forwarded-For`` and its kin is believed.
     "TRUSTED_PROXIES": None,
+    #: Say on the pages of 404, 405 and 413 in debug mode what the log says.
+    "HINTS_ON_PAGES": True,
     #: Whether ``redirect()`` may leave the site without being told ``external=True``.
     "EXTERNAL_REDIRECTS": False,
 }

@@ -86,7 +86,6 @@ class Flask(Vial):
     """The application class that programs written for Flask get: Vial with Flask's defaults."""
 
     default_config: ClassVar[Any] = ImmutableDict(FLASK)
-    _hints_on_pages = False
 
 
 def install_as_flask(batteries: bool | Collection[str] | None = None) -> None:

@@ -36,7 +36,7 @@ def explain_http(app: Vial, error: HTTPException) -> None:
         return
     error.add_note(f"Hint: {text}")
     tell(INFO, "%s for %s %a: %s", error.code, ctx.request.method, ctx.request.path, text)
-    if error.response is None and error.code in _SHOWN and app._hints_on_pages:
+    if error.response is None and error.code in _SHOWN and app.config.get("HINTS_ON_PAGES"):
         error.description = f"{error.description}\n\n{text}\n(This is said in debug mode only.)"
 
 

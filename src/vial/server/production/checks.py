@@ -156,6 +156,10 @@ def _needs_loop(app: Vial) -> str | None:
     """What of an app an event loop is for; ``None`` where nothing is."""
     if "asgi_app" in vars(app):
         return "something is around app.rsgi_app"
+    if app.config.get("TRUSTED_PROXIES"):
+        # granian's WSGI makes one variable of X-Forwarded-For and of X_Forwarded_For, which
+        # proxies pass on as their clients wrote it.
+        return "TRUSTED_PROXIES is set, and WSGI cannot tell X_Forwarded_For from X-Forwarded-For"
     rules = (rule for rule in app.url_map.iter_rules() if rule.websocket)
     views = (name for name, view in app.view_functions.items() if is_async(view))
     return _first(
