@@ -166,7 +166,7 @@ def end_while_asked(folder: Path, server: Served) -> None:
         assert response.headers["Connection"] == "close"
         (folder / "go").touch()
         assert asking.getresponse().read() == b"done"
-        assert server.ended() == 0, server.output
+    assert server.ended() == 0, server.output
 
 
 # Unix sockets, systemd
@@ -204,7 +204,7 @@ def test_a_unix_socket_from_its_start_to_its_end(folder: Path) -> None:
         first = get(path)
         said = refused(folder, "main.py", bind=f"unix:{path}")
         assert f"cannot listen on {path}: another server listens there." in said
-        assert get(path) == first or get(path)
+        assert get(path).isdecimal()  # it was not disturbed
 
         before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         server.process.send_signal(signal.SIGHUP)
