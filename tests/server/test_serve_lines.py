@@ -1,9 +1,12 @@
-"""`vial serve` in parts: lines of the access log, the number of workers, what is refused."""
+"""`vial serve` in parts: lines of the log, Unix sockets, how many workers, what is refused."""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
+import stat
+from contextlib import ExitStack, closing, suppress
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -11,9 +14,10 @@ from typing import Any
 import pytest
 
 from vial import Vial, flash, session
-from vial.server.production import default_workers
+from vial.server.production import Address, default_workers
 from vial.server.production.access import Request, access_log, as_json, common, id_of
 from vial.server.production.checks import refusal_of
+from vial.server.production.listening import CannotListen, Listeners
 from vial.server.production.settings import MOST_WORKERS, _quota
 
 HOSTILE = '\x1b[2J\r\n"\\\x00\x9b31m\u202e\ud800\x7f' + "é" * 9000
@@ -69,6 +73,28 @@ def test_an_id_that_is_no_word_is_not_taken_over(given: str | None) -> None:
     new = id_of(given)
     assert new != given and len(new) == 16 and new.isalnum()
     assert id_of("1-67891233-abcdef0123") == "1-67891233-abcdef0123"
+
+
+# Unix sockets
+
+
+def test_the_socket_of_a_server_that_hangs_is_not_taken_over(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with ExitStack() as stack:
+        hangs = stack.enter_context(socket.socket(socket.AF_UNIX))
+        hangs.bind(path)
+        hangs.listen(0)
+        with suppress(BlockingIOError):
+            while True:  # until its queue is full
+                client = stack.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                client.connect(path)
+        with pytest.raises(CannotListen, match="another server listens there"):
+            Listeners(Address(path=path), 0o660)
+    with closing(Listeners(Address(path=path), 0o640)) as listeners:  # it has ended
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o640
+        listeners.remove()
+        assert not os.path.exists(path)
 
 
 # How many workers
