@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from .disconnected import Disconnected, Over
-from .held import Hold
 
 Message = str | bytes
 
@@ -17,6 +16,9 @@ class Outgoing:
     """Sends one message at a time; who comes meanwhile waits in line, in the order of coming.
 
     granian 2.8 fails a second call on a WebSocket while one is under way.
+
+    PERF: benchmarks/websocket_echo.py. Nobody waits for the last message: the next one does, and
+    the end. So a view receives while what it answered is still on its way.
 
     :param start: the server's way of sending a message, see :func:`~vial.gateways.held.begun`.
     :param limit: bytes (characters of a text) that may wait in line.
@@ -35,14 +37,14 @@ class Outgoing:
         #: Why nothing can be sent any more.
         self.error: Disconnected | None = None
         self._busy = False
-        self._hold: Hold | None = None
+        self._call: Any = None  # the server's, under way
         #: Whether a message was begun since somebody looked.
         self.is_fresh = False
         self._line: deque[asyncio.Future[None]] | None = None  # PERF: most need none
         self._size = 0
 
     async def send(self, message: Message) -> None:
-        """Send a message, waiting while the client is slow.
+        """Send a message once the one before is sent, waiting while the client is slow.
 
         Cancelled, it is sent nevertheless if it was begun: a message is never half sent.
         """
@@ -50,24 +52,35 @@ class Outgoing:
             raise self.error.again()
         if self._busy:
             await self.turn(len(message))
-        self._busy = True
-        hold = None
+        self._busy = self.is_fresh = True
         try:
-            self._hold = hold = Hold(self._start(message))
-            self.is_fresh = True
-            await hold
-        except Disconnected:
-            raise
+            call = self._call = self._start(message)
         except (OSError, RuntimeError):  # of granian: ProtocolClosed
-            if self.error is None:
-                self._over(Disconnected(1006))
+            self._failed()
             assert self.error is not None
             raise self.error.again() from None
-        finally:
-            if hold is None or hold.call.done():
-                self.next()
-            else:
-                hold.call.add_done_callback(self.next)
+        except BaseException:
+            self.next()
+            raise
+        if call.done():
+            self._sent(call)
+        else:
+            call.add_done_callback(self._sent)
+
+    def _sent(self, call: Any) -> None:
+        try:
+            call.result()
+        except asyncio.CancelledError:
+            self.next()
+        except (OSError, RuntimeError):
+            self._failed()
+        else:
+            self.next()
+
+    def _failed(self) -> None:
+        if self.error is None:
+            self._over(Disconnected(1006))
+        self.next()
 
     async def turn(self, size: int = 0) -> None:
         """Wait until everything before was sent; then it is the caller's turn, until ``next``."""
@@ -91,9 +104,9 @@ class Outgoing:
         finally:
             self._size -= size
 
-    def next(self, call: Any = None) -> None:
+    def next(self) -> None:
         """Let the next in line go on."""
-        self._hold = None
+        self._call = None
         self._busy = False
         while self._line:
             place = self._line.popleft()
@@ -110,11 +123,9 @@ class Outgoing:
     def end(self, error: Disconnected) -> None:
         """Send all away who wait, and give up what is under way."""
         self.error = error
-        hold, line = self._hold, self._line
-        self._hold = None
-        if hold is not None:
-            hold.send_away(error.again())
-            hold.call.cancel()  # else it keeps the connection while the client does not read
+        call, line = self._call, self._line
+        if call is not None:
+            call.cancel()  # else it keeps the connection while the client does not read
         while line:
             place = line.popleft()
             if not place.done():
