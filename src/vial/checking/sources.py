@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 import sysconfig
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -150,9 +151,17 @@ def own_modules(own: Path) -> Iterator[tuple[Path, ModuleType]]:
     for module in list(sys.modules.values()):
         file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
         if isinstance(file, str) and file.endswith(".py"):
-            path = Path(file).resolve()
-            if path.is_relative_to(own) and is_own(path, own):
-                yield path, module
+            folder, name = os.path.split(file)
+            folder = _real(os.path.abspath(folder))
+            if folder.startswith(str(own)):
+                path = Path(folder, name).resolve()
+                if path.is_relative_to(own) and is_own(path, own):
+                    yield path, module
+
+
+#: PERF: a program has imported a thousand modules from some folders, and links are looked up for
+#: each part of a path.
+_real = cache(os.path.realpath)
 
 
 def is_own(path: Path, own: Path) -> bool:
