@@ -220,7 +220,9 @@ def serve(command: list[str], folder: Path, path: Path) -> Iterator[tuple[str, s
     try:
         lines = iter(process.stdout.readline, "")
         address = next(line[14:-1] for line in lines if line.startswith(" * Running on "))
-        yield address, urlopen(address).read().decode()
+        with urlopen(address) as answer:
+            page = answer.read().decode()
+        yield address, page
         process.send_signal(signal.SIGINT)
         start = time.monotonic()
         errors = process.communicate(timeout=5)[1]
@@ -259,7 +261,8 @@ def test_a_program_for_flask_runs_unmodified(
             assert printed == address
         if source is CHAT:
             polling = f"{printed}socket.io/?EIO=4&transport=polling"
-            assert urlopen(polling).read().startswith(b'0{"sid":"')
+            with urlopen(polling) as answer:
+                assert answer.read().startswith(b'0{"sid":"')
 
 
 @pytest.mark.slow

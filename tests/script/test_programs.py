@@ -103,7 +103,8 @@ def test_its_server_answers_until_it_is_told_to_stop(starts: Starts, runs: Runs)
     process = starts("notes", "runserver", "-D", "-R")
     assert process.stdout is not None
     address = next(line[14:-1] for line in process.stdout if line.startswith(" * Running on "))
-    assert urlopen(f"{address}notes/0", timeout=WAIT).read() == b"* a note"
+    with urlopen(f"{address}notes/0", timeout=WAIT) as answer:
+        assert answer.read() == b"* a note"
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=WAIT)
     assert process.returncode == 0 and "Traceback" not in errors

@@ -159,9 +159,11 @@ def own_modules(own: Path) -> Iterator[tuple[Path, ModuleType]]:
                     yield path, module
 
 
-#: PERF: a program has imported a thousand modules from some folders, and links are looked up for
-#: each part of a path.
-_real = cache(os.path.realpath)
+@cache
+def _real(folder: str) -> str:
+    # PERF: a program has imported a thousand modules from some folders, and links are looked up for
+    # each part of a path.
+    return os.path.realpath(folder)
 
 
 def is_own(path: Path, own: Path) -> bool:
