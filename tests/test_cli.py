@@ -16,6 +16,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from isolating import isolated
 
 from vial import Blueprint, Vial, current_app
 from vial.cli import (
@@ -39,21 +40,9 @@ HELLO = "from vial import Vial\napp = Vial(__name__)\napp.get('/')(lambda: 'Hell
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A directory of its own, and no trace of what a command imports or sets."""
-    for name in [n for n in os.environ if n.startswith(("FLASK_", "VIAL_"))]:
-        monkeypatch.delenv(name)
-    environment, modules = dict(os.environ), set(sys.modules)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.chdir(tmp_path)
-    yield
-    assert not current_app
-    os.environ.clear()
-    os.environ.update(environment)
-    for name in set(sys.modules) - modules:
-        if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(
-            sys.modules[name].__file__
-        ):
-            del sys.modules[name]
+    with isolated(monkeypatch, tmp_path):
+        yield
+        assert not current_app
 
 
 def module(**names: Any) -> ModuleType:

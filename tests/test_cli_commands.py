@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
+from isolating import isolated
 
 from vial import Vial
 from vial.cli import FlaskGroup, cli, shell
@@ -39,19 +40,9 @@ db.command("migrate")(lambda: None)
 @pytest.fixture(autouse=True)
 def shop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A program in a directory of its own, and no trace of its import."""
-    for name in [n for n in os.environ if n.startswith(("FLASK_", "VIAL_"))]:
-        monkeypatch.delenv(name)
-    environment, modules = dict(os.environ), set(sys.modules)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "app.py").write_text(SHOP)
-    yield
-    os.environ.clear()
-    os.environ.update(environment)
-    for name in set(sys.modules) - modules:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
+    with isolated(monkeypatch, tmp_path):
+        yield
 
 
 def call(*args: str, **options: object) -> Result:

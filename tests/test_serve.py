@@ -13,7 +13,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from click.testing import CliRunner
@@ -47,11 +46,6 @@ def slow():
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "main.py").write_text(PROGRAM)
     return tmp_path
-
-
-def fetch(server: Served, path: str) -> str:
-    with urlopen(server.url + path, timeout=SOON) as reply:
-        return reply.read().decode()  # type: ignore[no-any-return]
 
 
 def refused(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -148,14 +142,14 @@ def test_several_workers_answer_and_one_that_is_killed_is_replaced(folder: Path)
     with serving(folder, "main.py", "-w", "2") as server:
         assert f"Serving on {server.url}/ (2 workers, WSGI)" in server.output
         seen: set[str] = set()
-        wait_for("both workers", lambda: seen.add(fetch(server, "/ready")) or len(seen) == 2)
+        wait_for("both workers", lambda: seen.add(server.get("/ready")) or len(seen) == 2)
         victim = seen.pop()
         os.kill(int(victim), signal.SIGKILL)
         others = set(seen)
 
         def is_replaced() -> bool:
             with suppress(OSError):  # its connections were lost with it
-                others.add(fetch(server, "/ready"))
+                others.add(server.get("/ready"))
             return len(others) == 2
 
         wait_for("another worker", is_replaced)
@@ -171,7 +165,7 @@ def test_a_request_in_flight_is_finished(
     got: list[str] = []
     server = Served(folder, "main.py", "--interface", interface)
     server.wait()
-    asking = threading.Thread(target=lambda: got.append(fetch(server, "/slow")))
+    asking = threading.Thread(target=lambda: got.append(server.get("/slow")))
     asking.start()
     wait_for("the view", (folder / "slow").exists)
     assert server.stop(number) == 0, server.output
@@ -243,7 +237,7 @@ def test_port_0_is_a_free_port_that_all_workers_share(folder: Path) -> None:
     server.url = found[0].rstrip("/")
     server.wait()
     seen: set[str] = set()
-    wait_for("both workers", lambda: seen.add(fetch(server, "/ready")) or len(seen) == 2)
+    wait_for("both workers", lambda: seen.add(server.get("/ready")) or len(seen) == 2)
     assert server.stop() == 0
 
 
@@ -256,4 +250,4 @@ def test_a_program_written_for_flask_is_served(tmp_path: Path) -> None:
         "def ready(): return type(app).__mro__[1].__name__\n"
     )
     with serving(tmp_path, "main.py") as server:
-        assert fetch(server, "/ready") == "Vial"
+        assert server.get("/ready") == "Vial"

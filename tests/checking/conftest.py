@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from isolating import isolated
 
 from vial.cli import cli
 
@@ -19,18 +18,8 @@ Checked = Callable[..., list[tuple[str, int, str]]]
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No trace is left of what a command imports or sets."""
-    for name in [n for n in os.environ if n.startswith(("FLASK_", "VIAL_"))]:
-        monkeypatch.delenv(name)
-    environment, modules = dict(os.environ), set(sys.modules)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.chdir(tmp_path)
-    yield
-    os.environ.clear()
-    os.environ.update(environment)
-    for name in set(sys.modules) - modules:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
+    with isolated(monkeypatch, tmp_path):
+        yield
 
 
 @pytest.fixture

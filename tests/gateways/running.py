@@ -9,13 +9,15 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cases.entrances import Answer, Ask
+from cases.gateways import SiteCases
 
 HERE = "127.0.0.1"
 APP = "cases.site:app"
@@ -175,3 +177,27 @@ def wait_until_it_answers(server: Server) -> None:
             assert server.process.poll() is None, f"{server.name} ended:\n{server.log}"
             assert time.monotonic() < end, f"{server.name} does not answer:\n{server.log}"
             time.sleep(0.02)
+
+
+@contextmanager
+def with_site(name: str, folder: Path) -> Iterator[Server]:
+    """A server with the site, which at its end logged no error but those of its views."""
+    server = start(name, folder)
+    try:
+        yield server
+    finally:
+        server.stop()
+    errors = server.log.split("Traceback (most recent call last)")[1:]
+    assert [e for e in errors if "/vial/" in e and "the view failed" not in e] == []
+
+
+class ServedSiteCases(SiteCases):
+    """The cases of the site, as far as the server can do what they are about."""
+
+    def test_response_headers_and_cookies_arrive(self, ask: Any, lane: str, server: Server) -> None:
+        server.needs("latin-1")
+        super().test_response_headers_and_cookies_arrive(ask, lane)
+
+    def test_headers_are_latin_1(self, ask: Any, lane: str, server: Server) -> None:
+        server.needs("latin-1")
+        super().test_headers_are_latin_1(ask, lane)

@@ -10,24 +10,19 @@ from typing import Any
 import h2.exceptions
 import pytest
 from cases.entrances import Ask
-from cases.gateways import LARGE, SiteCases
+from cases.gateways import LARGE
 from cases.site import LANES
 
 from .http2 import Http2, ask_by_http2
-from .running import Server, start
+from .running import ServedSiteCases, Server, with_site
 
 pytestmark = pytest.mark.service
 
 
 @pytest.fixture(scope="module", params=["granian-asgi", "granian-rsgi", "vial"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Server]:
-    server = start(request.param, tmp_path_factory.mktemp("http2"))
-    try:
+    with with_site(request.param, tmp_path_factory.mktemp("http2")) as server:
         yield server
-    finally:
-        server.stop()
-    errors = server.log.split("Traceback (most recent call last)")[1:]
-    assert [e for e in errors if "/vial/" in e and "the view failed" not in e] == []
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +35,8 @@ def lane(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-class TestSite(SiteCases):
-    def test_response_headers_and_cookies_arrive(self, ask: Any, lane: str, server: Server) -> None:
-        server.needs("latin-1")
-        super().test_response_headers_and_cookies_arrive(ask, lane)
-
-    def test_headers_are_latin_1(self, ask: Any, lane: str, server: Server) -> None:
-        server.needs("latin-1")
-        super().test_headers_are_latin_1(ask, lane)
+class TestSite(ServedSiteCases):
+    """All of them."""
 
 
 def test_a_body_that_no_header_announces_is_read(ask: Any, lane: str) -> None:

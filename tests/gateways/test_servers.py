@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from cases.entrances import Wsgi
-from cases.gateways import JSON, LARGE, MULTIPART, URLENCODED, SiteCases, multipart
+from cases.gateways import JSON, LARGE, MULTIPART, URLENCODED, multipart
 from cases.site import LANES, make_site
 
-from .running import COMMANDS, Server, receive, start
+from .running import COMMANDS, ServedSiteCases, Server, receive, with_site
 
 pytestmark = pytest.mark.service
 
@@ -22,13 +22,8 @@ keys = (f"key-{number}" for number in count())
 
 @pytest.fixture(scope="module", params=COMMANDS)
 def server(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Server]:
-    server = start(request.param, tmp_path_factory.mktemp("server"))
-    try:
+    with with_site(request.param, tmp_path_factory.mktemp("server")) as server:
         yield server
-    finally:
-        server.stop()
-    errors = server.log.split("Traceback (most recent call last)")[1:]
-    assert [e for e in errors if "/vial/" in e and "the view failed" not in e] == []
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +36,8 @@ def lane(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-class TestSite(SiteCases):
-    def test_response_headers_and_cookies_arrive(self, ask: Any, lane: str, server: Server) -> None:
-        server.needs("latin-1")
-        super().test_response_headers_and_cookies_arrive(ask, lane)
-
-    def test_headers_are_latin_1(self, ask: Any, lane: str, server: Server) -> None:
-        server.needs("latin-1")
-        super().test_headers_are_latin_1(ask, lane)
+class TestSite(ServedSiteCases):
+    """All of them."""
 
 
 FORM = multipart(("a", None, b"1"), ("file", "x.bin", LARGE))

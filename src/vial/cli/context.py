@@ -13,6 +13,7 @@ import click
 from ..app import Vial
 from ..globals import current_app
 from ..helpers import get_debug_flag, get_load_dotenv
+from ..hints.names import question
 from .discovery import NoAppException, load_default, load_target
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -131,5 +132,4 @@ def _no_such_command(ctx: click.Context, name: str, names: Iterable[str]) -> cli
         error: click.UsageError = kind(name, possibilities=names, ctx=ctx)
         return error
     like = get_close_matches(name[:200], names)
-    hint = f" Did you mean {' or '.join(map(repr, like))}?" if like else ""
-    return click.UsageError(f"No such command {name!r}.{hint}", ctx)
+    return click.UsageError(f"No such command {name!r}.{question(like)}", ctx)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -30,7 +30,11 @@ def near(name: str, names: Iterable[str]) -> list[str]:
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """`` Did you mean 'a' or 'b'?`` with the space before it, or nothing."""
-    found = near(name, names)
+    return question(near(name, names))
+
+
+def question(found: Sequence[str]) -> str:
+    """Which of these is meant, with a space before it; nothing if there are none."""
     return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
@@ -40,8 +44,7 @@ def near_file(name: str, names: Iterable[str]) -> str:
     for other in names:
         stems.setdefault(os.path.splitext(other)[0], other)
     stem = os.path.splitext(name)[0]
-    found = [stems[near_stem] for near_stem in near(stem, stems)]
-    return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
+    return question([stems[near_stem] for near_stem in near(stem, stems)])
 
 
 def listed(names: Iterable[str]) -> str:
