@@ -614,3 +614,23 @@ def test_the_bare_interface_says_what_is_missing(web: SimpleNamespace, app: Any)
 def no_serializer_is_left() -> Iterator[None]:
     yield
     vial.sessions._signing_serializer.cache_clear()
+
+
+def test_tokens_are_signed_by_the_new_key_and_read_by_the_old_ones_for_their_use_only() -> None:
+    app = vial.Vial(__name__)
+    app.secret_key = "the old key"
+    old = vial.sessions.signing_serializer(app, "mail").dumps({"id": 7})
+    app.config.update(SECRET_KEY="the new key", SECRET_KEY_FALLBACKS=["the old key"])
+    tokens = vial.sessions.signing_serializer(app, "mail")
+    assert tokens.loads(old) == {"id": 7}
+    with pytest.raises(BadSignature):
+        vial.sessions.signing_serializer(app, "login").loads(old)
+    app.config["SECRET_KEY_FALLBACKS"] = None
+    with pytest.raises(BadSignature):
+        vial.sessions.signing_serializer(app, "mail").loads(old)
+    assert vial.sessions.signing_serializer(app, "mail").loads(tokens.dumps([1])) == [1]
+
+
+def test_without_a_key_nothing_is_signed_and_the_message_says_how_to_make_one() -> None:
+    with pytest.raises(RuntimeError, match=r"Nothing can be signed.*token_hex"):
+        vial.sessions.signing_serializer(vial.Vial(__name__), "mail")

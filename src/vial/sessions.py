@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -256,6 +257,21 @@ def _signing_serializer(
         signer=_Signer,
         signer_kwargs={"key_derivation": key_derivation, "digest_method": digest_method},
     )
+
+
+def signing_serializer(app: Vial, salt: str) -> URLSafeTimedSerializer:
+    """What signs JSON that clients keep and bring back: tokens of forms, logins, mailed links.
+
+    The ``SECRET_KEY`` signs by HMAC-SHA256; what one of the ``SECRET_KEY_FALLBACKS`` signed is
+    read. Made once for each set of keys.
+
+    :param salt: what the tokens are for; no other use accepts them.
+    :raises RuntimeError: without a secret key.
+    """
+    if not app.secret_key:
+        raise RuntimeError(_NO_KEY.replace("The session is unavailable", "Nothing can be signed"))
+    fallbacks = tuple(app.config["SECRET_KEY_FALLBACKS"] or ())
+    return _signing_serializer(app.secret_key, fallbacks, salt, json, "hmac", hashlib.sha256)
 
 
 class SecureCookieSessionInterface(SessionInterface):
