@@ -259,19 +259,24 @@ def _signing_serializer(
     )
 
 
-def signing_serializer(app: Vial, salt: str) -> URLSafeTimedSerializer:
+def signing_serializer(
+    app: Vial, salt: str, key: str | bytes | None = None
+) -> URLSafeTimedSerializer:
     """What signs JSON that clients keep and bring back: tokens of forms, logins, mailed links.
 
     The ``SECRET_KEY`` signs by HMAC-SHA256; what one of the ``SECRET_KEY_FALLBACKS`` signed is
     read. Made once for each set of keys.
 
     :param salt: what the tokens are for; no other use accepts them.
+    :param key: signs and reads alone, in place of the app's keys.
     :raises RuntimeError: without a secret key.
     """
-    if not app.secret_key:
+    fallbacks = () if key else tuple(app.config["SECRET_KEY_FALLBACKS"] or ())
+    key = key or app.secret_key
+    if not key:
         raise RuntimeError(_NO_KEY.replace("The session is unavailable", "Nothing can be signed"))
-    fallbacks = tuple(app.config["SECRET_KEY_FALLBACKS"] or ())
-    return _signing_serializer(app.secret_key, fallbacks, salt, json, "hmac", hashlib.sha256)
+    text: Any = json
+    return _signing_serializer(key, fallbacks, salt, text, "hmac", hashlib.sha256)
 
 
 class SecureCookieSessionInterface(SessionInterface):

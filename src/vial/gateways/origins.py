@@ -31,7 +31,7 @@ def check_origin(app: Vial, channel: Channel, host: str | None) -> None:
     names = {allowed} if isinstance(allowed, str) else set(allowed or ())
     if "*" in names or origin in {name.lower() for name in names}:
         return
-    if host is None or origin not in _own(host.lower(), channel.is_secure):
+    if host is None or origin not in own_origins(host, channel.is_secure):
         app.logger.warning(
             "A page of %r was refused a WebSocket. If it may open one, name it in"
             " WEBSOCKET_ALLOWED_ORIGINS.",
@@ -40,8 +40,14 @@ def check_origin(app: Vial, channel: Channel, host: str | None) -> None:
         raise Forbidden("Pages of this origin may not open a WebSocket here.")
 
 
-def _own(host: str, is_secure: bool) -> set[str]:
-    """The origins of a host's own pages. One loaded by https may talk to what looks like http: a
-    proxy took the TLS off. Forwarded headers are not looked at, anyone can send those."""
+def own_origins(host: str, is_secure: bool) -> set[str]:
+    """The origins (RFC 6454) of a host's own pages.
+
+    One loaded by https may talk to what looks like http: a proxy took the TLS off. Forwarded
+    headers are looked at only where ``TRUSTED_PROXIES`` had them rewrite the request.
+
+    :param host: as the request names it, with its port.
+    """
+    host = host.lower()
     own = {f"https://{host.removesuffix(':443')}"}
     return own if is_secure else own | {f"http://{host.removesuffix(':80')}"}
