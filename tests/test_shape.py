@@ -47,6 +47,8 @@ LATE_IMPORTS: dict[str, set[str]] = {
         "vial.testing",
     },
     "vial.bodies": {"vial.concurrency"},
+    # The one field that is WTForms'; the battery works without it.
+    "vial.bootstrap": {"vial.bootstrap.switch"},
     "vial.cli.check": {"vial.checking"},
     "vial.cli.environment": {"dotenv"},
     "vial.cli.generate": {"vial.cli.projects.generation"},

@@ -1,0 +1,16 @@
+"""The field that needs WTForms; :mod:`vial.bootstrap` imports this when it is asked for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wtforms import BooleanField
+
+__all__ = ["SwitchField"]
+
+
+class SwitchField(BooleanField):
+    """A ``BooleanField`` that is shown as a switch."""
+
+    def __init__(self, label: str | None = None, **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
