@@ -1,0 +1,135 @@
+"""Sessions for async views: one for each context, on the engines of its event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+import sqlalchemy.ext.asyncio as sa_async
+from sqlalchemy.orm import sessionmaker
+
+from ..concurrency import running_loop
+from ..globals import current_app
+from . import lookup, track_modifications
+from .keyset import KeysetPagination
+from .pagination import SelectPagination
+from .session import ContextRegistry, Engines, Session
+
+if TYPE_CHECKING:
+    from .extension import SQLAlchemy
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Seconds that the end of a request waits until its session is closed.
+_CLOSE_TIMEOUT = 30
+
+
+class OnLoop:
+    """Mixed into the session class: the engines of the running loop."""
+
+    _db: SQLAlchemy[Any]
+
+    def _engines(self) -> Engines:
+        return {key: engine.sync_engine for key, engine in self._db.async_engines.items()}
+
+
+class AsyncSession(sa_async.AsyncSession):
+    """SQLAlchemy's async session, that knows the loop it was made on."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._loop = running_loop()
+
+
+class AsyncScopedSession(sa_async.async_scoped_session[AsyncSession]):
+    """``db.async_session``: the session of the current context, with methods for views."""
+
+    async def run_sync(
+        self, function: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call ``function(session, …)`` with a sync session, whose queries wait on the loop."""
+        return await self().run_sync(function, *args, **kwargs)
+
+    async def get_or_404(
+        self, entity: type[T], ident: Any, *, description: str | None = None, **kwargs: Any
+    ) -> T:
+        """As ``db.get_or_404()``."""
+        return await self.run_sync(lookup.get_or_404, entity, ident, description, **kwargs)
+
+    async def first_or_404(
+        self, statement: sa.Select[Any], *, description: str | None = None
+    ) -> Any:
+        """As ``db.first_or_404()``."""
+        return await self.run_sync(lookup.first_or_404, statement, description)
+
+    async def one_or_404(self, statement: sa.Select[Any], *, description: str | None = None) -> Any:
+        """As ``db.one_or_404()``."""
+        return await self.run_sync(lookup.one_or_404, statement, description)
+
+    async def paginate(self, select: sa.Select[Any], **options: Any) -> SelectPagination:
+        """As ``db.paginate()``. ``next()`` and ``prev()`` of what it gives ask the database:
+        ``await db.async_session.run_sync(lambda session: page.next())``."""
+        return await self.run_sync(_page, select, options)
+
+    async def paginate_keyset(self, select: sa.Select[Any], **options: Any) -> KeysetPagination:
+        """As ``db.paginate_keyset()``."""
+        return await self.run_sync(KeysetPagination, select, **options)
+
+
+def _page(session: Any, select: sa.Select[Any], options: dict[str, Any]) -> SelectPagination:
+    return SelectPagination(session=session, select=select, **options)
+
+
+def make_async_session(
+    db: SQLAlchemy[Any], options: dict[str, Any], tracks: bool = True
+) -> AsyncScopedSession:
+    """The async session beside ``db.session``, with the same options."""
+    options = dict(options)
+    options.pop("scopefunc", None)
+    # What a commit expires would be read again at the next access, which cannot be awaited.
+    options.setdefault("expire_on_commit", False)
+    cls = options.pop("class_", Session)
+    sync: Any = sessionmaker(class_=type(cls.__name__, (OnLoop, cls), {}), db=db, **options)
+    track_modifications._listen(sync)
+    made = sa_async.async_sessionmaker(
+        class_=AsyncSession, sync_session_class=sync.class_, **sync.kw
+    )
+    scoped = AsyncScopedSession(made, _no_scope)
+    scoped.registry = ContextRegistry(made)
+    return scoped
+
+
+def _no_scope() -> None:
+    """The registry is ours and has its own."""
+
+
+_closing: set[asyncio.Task[None]] = set()
+
+
+def end(scoped: AsyncScopedSession) -> None:
+    """Close the session of the current context, if it has one.
+
+    Called where the context is torn down: usually in a thread, while the loop goes on.
+    """
+    if not scoped.registry.has():
+        return
+    session: AsyncSession = scoped.registry()
+    scoped.registry.clear()
+    loop = session._loop
+    if not session.in_transaction() or loop is None:
+        session.sync_session.close()
+    elif loop is running_loop():
+        # A context that async code entered by itself: it cannot wait here.
+        task = loop.create_task(session.close())
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+    elif loop.is_running():
+        asyncio.run_coroutine_threadsafe(session.close(), loop).result(_CLOSE_TIMEOUT)
+    else:
+        current_app.logger.warning(
+            "db.async_session was still open when its event loop had ended, and its connection is"
+            " lost. End the coroutine with 'await db.async_session.remove()'."
+        )
