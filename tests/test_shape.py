@@ -71,6 +71,7 @@ LATE_IMPORTS: dict[str, set[str]] = {
     # Hints are for what fails.
     "vial.globals": {"vial.hints.contexts"},
     "vial.login.passwords": {"argon2", "argon2.exceptions"},
+    "vial.login.throttle": {"redis"},
     "vial.plans": {"vial.concurrency", "vial.gateways.threads"},
     "vial.sansio.app": {"vial.hints.names", "vial.templating"},
     "vial.sansio.scaffold": {"jinja2", "vial.cli"},

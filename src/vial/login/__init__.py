@@ -40,11 +40,14 @@ from .signals import (
     user_unauthorized,
 )
 from .test_client import FlaskLoginClient
+from .throttle import LoginThrottle, throttle_login
 from .tokens import decode_cookie, encode_cookie
 from .utils import (
+    bearer_token,
     confirm_login,
     current_user,
     fresh_login_required,
+    fresh_login_required_by,
     load_current_user,
     login_fresh,
     login_remembered,
@@ -70,15 +73,18 @@ __all__ = [
     "AnonymousUserMixin",
     "FlaskLoginClient",
     "LoginManager",
+    "LoginThrottle",
     "PasswordCheck",
     "PasswordTooLong",
     "RememberStore",
     "UserMixin",
+    "bearer_token",
     "confirm_login",
     "current_user",
     "decode_cookie",
     "encode_cookie",
     "fresh_login_required",
+    "fresh_login_required_by",
     "hash_password",
     "hash_password_async",
     "is_safe_next",
@@ -95,6 +101,7 @@ __all__ = [
     "safe_next",
     "session_protected",
     "set_login_view",
+    "throttle_login",
     "user_accessed",
     "user_loaded_from_cookie",
     "user_loaded_from_request",

@@ -17,6 +17,8 @@ from .tokens import fingerprint, has_fingerprint
 
 #: Where a session has the fingerprint of its user.
 FINGERPRINT_KEY = "_user_fingerprint"
+#: Where it has the method by which the user proved last who it is.
+METHOD_KEY = "_fresh_method"
 #: What outlives a change of user: messages that wait for the next page.
 _OUTLIVES = ("_flashes",)
 #: Attributes of ``g``: the user; one that was loaded and not asked for; what shall become of the
@@ -76,7 +78,7 @@ def is_of(user: Any) -> bool:
 
 def drop_identity() -> None:
     """Take out of the session who is logged in."""
-    for key in (*SESSION_KEYS, FINGERPRINT_KEY):
+    for key in (*SESSION_KEYS, FINGERPRINT_KEY, METHOD_KEY):
         session.pop(key, None)
 
 
@@ -117,9 +119,10 @@ def mark(operation: str, value: Any = True) -> None:
 
 
 def before_response(finish: Any) -> None:
-    """Let ``finish(response)`` see the response of this request, once."""
+    """Let ``finish(response)`` see the response of this request, once; WebSockets have none that
+    every server can send headers with, and events none at all."""
     ctx = find_request_ctx()
-    if ctx is None or g.get(FINISHES) or is_event():
+    if ctx is None or FINISHES in g or request.is_websocket or is_event():
         return
     mark(FINISHES)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 #: Attributes of a user that change with its password, the first that there is counts.
 PASSWORD_ATTRIBUTES = (
     "password_hash",
@@ -65,10 +63,6 @@ class UserMixin:
         if isinstance(other, UserMixin):
             return self.get_id() == other.get_id()
         return NotImplemented
-
-    def __ne__(self, other: object) -> bool:
-        equal: Any = self.__eq__(other)
-        return equal if equal is NotImplemented else not equal
 
 
 class AnonymousUserMixin:

@@ -110,9 +110,7 @@ def _argon2(password_hash: str | None) -> str | None:
     if password_hash is None or password_hash.startswith("$argon2"):
         return password_hash
     if password_hash.startswith("$"):
-        log.warning(
-            "A password hash begins with %.6r: only argon2's can be verified", password_hash
-        )
+        log.warning("A password hash of an unknown kind begins with %r", password_hash[:4])
     return None  # "!" and the like are no hash on purpose: the account has no password
 
 

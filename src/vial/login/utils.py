@@ -21,6 +21,7 @@ from .identity import (
     COOKIE,
     FINGERPRINT_KEY,
     LOADED,
+    METHOD_KEY,
     USER,
     empty_session,
     is_event,
@@ -95,6 +96,8 @@ def login_user(
     duration: timedelta | None = None,
     force: bool = False,
     fresh: bool = True,
+    *,
+    method: str | None = None,
 ) -> bool:
     """Log a user in.
 
@@ -105,6 +108,8 @@ def login_user(
     :param duration: for how long; ``REMEMBER_COOKIE_DURATION`` if not given.
     :param force: also one whose ``is_active`` is false.
     :param fresh: whether this is as good as a password that was just given.
+    :param method: how it was proved (``"password"``, ``"passkey"``), for
+        :func:`fresh_login_required_by`.
     :return: whether it was done: not for a user who is not active.
     """
     if not force and not user.is_active:
@@ -116,7 +121,7 @@ def login_user(
             f"{user!r} has no id yet: save it (db.session.commit()) before login_user."
         )
     write_identity(user, user_id, fresh)
-    session["_id"] = manager._session_identifier_generator()
+    _prove(method)
     if remember:
         _remember(duration)
     _now(user)
@@ -132,6 +137,14 @@ def _remember(duration: timedelta | None) -> None:
     if not isinstance(duration, timedelta):
         raise Exception(f"duration is a datetime.timedelta, not {duration!r}.")
     session["_remember_seconds"] = duration.total_seconds()
+
+
+def _prove(method: str | None) -> None:
+    """Note how and where from the session was made fresh."""
+    session["_id"] = _manager()._session_identifier_generator()
+    session.pop(METHOD_KEY, None)
+    if method is not None:
+        session[METHOD_KEY] = method
 
 
 def _now(user: Any) -> None:
@@ -153,16 +166,17 @@ def logout_user() -> bool:
         g.pop(COOKIE, None)
     if is_modern():
         empty_session()
-    for key in ("_user_id", "_fresh", "_id", "_remember_seconds"):
+    for key in ("_user_id", "_fresh", "_id", "_remember_seconds", METHOD_KEY):
         session.pop(key, None)
     tell(user_logged_out, user=user)
     _now(manager.anonymous_user())
     return True
 
 
-def confirm_login() -> None:
+def confirm_login(*, method: str | None = None) -> None:
     """Make the login fresh again: call it after the password was asked for and was right.
 
+    :param method: as for :func:`login_user`.
     :raises RuntimeError: where the session is nobody's.
     """
     if is_modern():
@@ -170,7 +184,7 @@ def confirm_login() -> None:
             raise RuntimeError("confirm_login() needs somebody to be logged in: use login_user().")
         renew_session()
     session["_fresh"] = True
-    session["_id"] = _manager()._session_identifier_generator()
+    _prove(method)
     tell(user_login_confirmed)
 
 
@@ -181,8 +195,8 @@ def renew_session() -> None:
     sessions of the user end, and this one goes on.
     """
     renew()
-    if "_user_id" in session:
-        user = _get_user()
+    user = _get_user()
+    if _is_of_session(user):
         session[FINGERPRINT_KEY] = fingerprint(the_app(), user, "session")
         if remember_cookie() is not None:
             mark(COOKIE, "set")
@@ -225,6 +239,13 @@ def set_login_view(login_view: str, blueprint: Blueprint | None = None) -> None:
     manager.login_view = None
 
 
+def bearer_token() -> str | None:
+    """The token of a header ``Authorization: Bearer …``, for a request loader; ``None`` where
+    there is none, or an empty one."""
+    given = request.authorization
+    return (given.token or None) if given is not None and given.type == "bearer" else None
+
+
 # -- who may come in -----------------------------------------------------------------------------
 
 
@@ -240,13 +261,25 @@ def login_required(func: F) -> F:
 
 def fresh_login_required(func: F) -> F:
     """Let only users pass that logged in in this session; see :func:`confirm_login`."""
+    return _guarded(func, _lacks_freshness)
+
+
+def fresh_login_required_by(method: str) -> Callable[[F], F]:
+    """:func:`fresh_login_required` where that was last proved by one certain method, and not by a
+    weaker one: ``@fresh_login_required_by("passkey")``."""
 
     def refused(user: Any) -> str | None:
-        if not user.is_authenticated:
-            return "unauthorized"
-        return None if login_fresh() else "needs_refresh"
+        return _lacks_freshness(user) or (
+            None if session.get(METHOD_KEY) == method else "needs_refresh"
+        )
 
-    return _guarded(func, refused)
+    return lambda func: _guarded(func, refused)
+
+
+def _lacks_freshness(user: Any) -> str | None:
+    if not user.is_authenticated:
+        return "unauthorized"
+    return None if login_fresh() else "needs_refresh"
 
 
 def _guarded(func: F, refused: Callable[[Any], str | None]) -> F:
