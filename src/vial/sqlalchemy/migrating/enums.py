@@ -1,0 +1,98 @@
+"""Types of PostgreSQL for ``sa.Enum``, which Alembic forgets: a column that is added needs its type
+made, and a table that is dropped leaves its types behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from alembic.autogenerate import renderers
+from alembic.operations import ops
+from sqlalchemy import Column, Connection, Enum, MetaData, inspect
+from sqlalchemy.dialects import postgresql
+
+from .changes import flat
+
+Enums = dict[str, postgresql.ENUM]
+
+
+class StatementOp(ops.MigrateOperation):
+    """A line of a migration for PostgreSQL; other databases pass it by."""
+
+    def __init__(self, statement: str) -> None:
+        self.statement = statement
+
+
+@renderers.dispatch_for(StatementOp)
+def _render(autogen_context: Any, op: StatementOp) -> list[str]:
+    # The printer indents what follows a colon, up to an empty line.
+    return ['if op.get_context().dialect.name == "postgresql":', f"op.execute({op.statement!r})", ""]
+
+
+def add_enums(context: Any, upgrade_ops: Any, downgrade_ops: Any) -> None:
+    """Complete a migration with the types that it needs made or dropped, both ways.
+
+    :param context: Alembic's, with the database as it is and the metadata as it is to be.
+    """
+    metadata = context.opts["target_metadata"]
+    added = _enums(_new_columns(upgrade_ops))
+    removed = _enums(_new_columns(downgrade_ops))
+    after = _enums(c for table in metadata.tables.values() for c in table.columns)
+    before = _existing(context.connection, metadata, upgrade_ops)
+    new = {name: kind for name, kind in added.items() if name not in before}
+    gone = {name: kind for name, kind in removed.items() if name not in after}
+    _complete(upgrade_ops, made=new, dropped=gone)
+    _complete(downgrade_ops, made=gone, dropped=new)
+
+
+def _existing(connection: Connection, metadata: MetaData, upgrade_ops: Any) -> Collection[str]:
+    """Names of the types there are; where types have no names, those of columns that stay."""
+    if connection.dialect.name == "postgresql":
+        return {str(kind["name"]) for kind in inspect(connection).get_enums()}  # type: ignore[attr-defined]
+    new = {(table, column.name) for table, column in _columns(upgrade_ops)}
+    return _enums(
+        column
+        for table in metadata.tables.values()
+        for column in table.columns
+        if (table.name, column.name) not in new
+    )
+
+
+def _columns(container: Any) -> Iterator[tuple[str, Column[Any]]]:
+    """The columns that these operations add, with the names of their tables."""
+    for op, table in flat(container):
+        if isinstance(op, ops.CreateTableOp):
+            yield from ((op.table_name, column) for column in op.to_table().columns)
+        elif isinstance(op, ops.AddColumnOp):
+            yield table, op.column
+
+
+def _new_columns(container: Any) -> Iterator[Column[Any]]:
+    for _, column in _columns(container):
+        yield column
+
+
+def _enums(columns: Iterable[Column[Any]]) -> Enums:
+    """The types of these columns that have a name in PostgreSQL."""
+    found = {}
+    for column in columns:
+        kind = column.type
+        kind = getattr(kind, "item_type", kind)  # of an array
+        if isinstance(kind, Enum) and kind.name and kind.native_enum:
+            found[kind.name] = postgresql.ENUM(*kind.enums, name=kind.name, schema=kind.schema)
+    return found
+
+
+def _complete(container: Any, made: Enums, dropped: Enums) -> None:
+    """Make types before everything, but those that come with a table; drop them after all."""
+    tables = [op for op, _ in flat(container) if isinstance(op, ops.CreateTableOp)]
+    with_table = _enums(column for op in tables for column in op.to_table().columns)
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    for name, kind in made.items():
+        if name not in with_table:
+            text = str(postgresql.CreateEnumType(kind).compile(dialect=dialect))
+            container.ops.insert(0, StatementOp(text))
+    for kind in dropped.values():
+        text = str(postgresql.DropEnumType(kind).compile(dialect=dialect))
+        container.ops.append(StatementOp(text))
