@@ -80,6 +80,9 @@ LATE_IMPORTS: dict[str, set[str]] = {
     "vial.server.reloader": {"termios"},
     "vial.server.rerun": {"vial.server.broken"},
     "vial.served": {"vial.gateways.asgi", "vial.gateways.rsgi", "vial.life"},
+    # Alembic.
+    "vial.sqlalchemy.migrating": {"vial.sqlalchemy.migrating.commands"},
+    "vial.sqlalchemy.migrating.cli": {"vial.sqlalchemy.migrating.commands"},
     "vial.socketio.options": {"vial.socketio.packed"},
     "vial.socketio.bus": {"redis", "redis.backoff", "redis.retry"},
     "vial.streaming": {"vial.concurrency"},

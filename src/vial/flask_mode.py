@@ -35,6 +35,7 @@ _BATTERIES = {
     "flask_login": "vial.login",
     "flask_wtf": "vial.forms",
     "flask_sqlalchemy": "vial.sqlalchemy",
+    "flask_migrate": "vial.sqlalchemy.migrating",
     "flask_bootstrap": "vial.bootstrap",
     "flask_script": "vial.script",
 }

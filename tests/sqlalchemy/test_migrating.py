@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from isolating import isolated
-from migrating import APP, USER, Site
+from migrating import USER, Site
 
 EMAIL = USER + "    email = db.Column(db.String(99))\n"
 
@@ -25,11 +25,14 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_program_is_migrated_there_and_back(site: Site) -> None:
     assert "Made migrations." in site.db("init")
     said = site.db("migrate", "-m", "users")
     assert "Models seen:\n  User (table user, models.py)\n" in said
-    assert re.search(r"Made migrations/versions/\w+_users.py\. Read it, then: vial db upgrade", said)
+    assert re.search(
+        r"Made migrations/versions/\w+_users.py\. Read it, then: vial db upgrade", said
+    )
     assert site.columns() == {}
     assert "no migration was taken" in site.db("current")
     assert "users" in site.db("upgrade")
@@ -65,6 +68,7 @@ def test_nothing_is_written_where_nothing_changed(site: Site) -> None:
     assert len(site.versions) == 1
 
 
+@pytest.mark.slow
 def test_tables_that_no_migration_made_are_explained(site: Site) -> None:
     site.db("init")
     site.ask("CREATE TABLE user (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(30) NOT NULL)")
@@ -93,8 +97,6 @@ def package(site: Site) -> None:
     """A project whose views import no model."""
     (site.folder / "app.py").unlink()
     (site.folder / "models.py").unlink()
-    db = "from .database import db"
-    factory = APP.format(uri=site.uri, binds={}).replace("SQLAlchemy(app)", "None")
     factory = f"""
 from vial import Vial
 from .database import db
@@ -107,7 +109,10 @@ def create_app():
 """
     site.write("shop/__init__.py", factory)
     site.write("shop/database.py", "from vial.sqlalchemy import SQLAlchemy\ndb = SQLAlchemy()\n")
-    model = f"{db.replace('.', '..', 1)}\nclass NAME(db.Model):\n    id = db.Column(db.Integer, primary_key=True)\n"
+    model = """from ..database import db
+class NAME(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+"""
     site.write("shop/models/__init__.py", "")
     site.write("shop/models/user.py", model.replace("NAME", "User"))
     site.write("shop/blog/__init__.py", "")
@@ -117,6 +122,7 @@ def create_app():
     site.write("shop/__main__.py", "raise SystemExit('ran')\n")
 
 
+@pytest.mark.slow
 def test_models_that_nothing_imports_are_found_by_the_names_of_their_modules(site: Site) -> None:
     package(site)
     site.db("init", app="shop")
@@ -158,20 +164,37 @@ def test_a_model_module_that_fails_is_named_with_its_line(site: Site) -> None:
     assert said.endswith("(models.py:3)\n")
 
 
+TAG = "class Tag(db.Model):\n    id = db.Column(db.Integer, primary_key=True)\n"
+
+
+@pytest.mark.slow
 def test_rows_that_would_be_lost_are_warned_of(site: Site) -> None:
     site.made()
-    renamed = USER.replace("name =", "title =").replace("class", "class Tag(db.Model):\n    id = db.Column(db.Integer, primary_key=True)\nclass")
+    renamed = USER.replace("name =", "title =").replace(
+        "class", "class Tag(db.Model):\n    id = db.Column(db.Integer, primary_key=True)\nclass"
+    )
     site.write("models.py", renamed)
     said = site.db("migrate")
-    assert "Warning: the migration drops the column 'user.name' and what is in it. If it was" in said
+    assert (
+        "Warning: the migration drops the column 'user.name' and what is in it. If it was" in said
+    )
     assert "Warning: the column 'user.title' is NOT NULL and has no server_default" in said
     site.db("upgrade")
     site.write("models.py", USER.replace("name =", "title ="))
     assert "Warning: the migration drops the table 'tag' and all its rows." in site.db("migrate")
 
 
+MONEY = """
+import sqlalchemy as sa
+
+class Money(sa.types.TypeDecorator):
+    impl = sa.Integer
+    cache_ok = True
+"""
+
+
 def test_a_column_type_of_the_program_is_imported_by_the_migration(site: Site) -> None:
-    site.write("money.py", "import sqlalchemy as sa\nclass Money(sa.types.TypeDecorator):\n    impl = sa.Integer\n    cache_ok = True\n")
+    site.write("money.py", MONEY)
     site.write("models.py", "import money\n" + USER.replace("db.String(30)", "money.Money()"))
     site.made()
     assert "import money\n" in site.versions[0].read_text()
@@ -185,13 +208,9 @@ class Post(db.Model):
     id = db.Column(db.Integer, primary_key=True)
     user_id = db.Column(db.ForeignKey("user.id", ondelete="CASCADE"))
 """
-KEYS_ON = """
-@db.event.listens_for(db.Engine, "connect")
-def enforce(connection, record):
-    connection.execute("PRAGMA foreign_keys=ON")
-"""
 
 
+@pytest.mark.slow
 def test_a_changed_table_of_sqlite_keeps_what_refers_to_its_rows(site: Site) -> None:
     site.write("models.py", USER + CHILD)
     site.made()
@@ -203,6 +222,7 @@ def test_a_changed_table_of_sqlite_keeps_what_refers_to_its_rows(site: Site) -> 
     assert site.ask("SELECT * FROM post") == [(7, 1)]
 
 
+@pytest.mark.slow
 def test_rows_that_would_refer_to_nothing_stop_the_migration(site: Site) -> None:
     site.write("models.py", USER + CHILD)
     site.made()
@@ -216,6 +236,7 @@ def test_rows_that_would_refer_to_nothing_stop_the_migration(site: Site) -> None
     assert "users" in site.db("current", "-v")
 
 
+@pytest.mark.slow
 def test_a_migration_of_sqlite_that_fails_leaves_nothing_behind(site: Site) -> None:
     site.made()
     site.db("revision", "-m", "broken")
@@ -232,6 +253,7 @@ def test_a_migration_of_sqlite_that_fails_leaves_nothing_behind(site: Site) -> N
 # -- errors ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_in_debug_mode_the_traceback_is_printed_too(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -243,15 +265,17 @@ def test_in_debug_mode_the_traceback_is_printed_too(
     assert "Traceback" in said and "failed: ZeroDivisionError" in said
 
 
+@pytest.mark.slow
 def test_a_statement_that_the_database_refuses_is_shown(site: Site) -> None:
     site.made()
     site.db("revision")
     step = site.versions[-1]
-    step.write_text(step.read_text().replace("pass", "op.execute('DROP TABLE nothing')", 1))
+    step.write_text(step.read_text().replace("pass", "op.execute('DROP TABLE missing')", 1))
     said = site.db("upgrade", code=1)
-    assert "failed: OperationalError: no such table: nothing\n  DROP TABLE nothing\n" in said
+    assert "failed: OperationalError: no such table: missing\n  DROP TABLE missing\n" in said
 
 
+@pytest.mark.slow
 def test_a_migration_with_a_syntax_error_is_named_with_its_line(site: Site) -> None:
     site.made()
     site.write("migrations/versions/bad.py", "revision = '1'\nif\n")
@@ -283,6 +307,7 @@ def test_init_writes_over_nothing(site: Site) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_database_that_cannot_be_reached_is_told_in_a_sentence(tmp_path: Path) -> None:
     site = Site(tmp_path, f"sqlite:///{tmp_path}/missing/app.db")
     site.db("init")
@@ -291,6 +316,7 @@ def test_a_database_that_cannot_be_reached_is_told_in_a_sentence(tmp_path: Path)
         assert "Error: The database cannot be reached: OperationalError: unable to open" in said
 
 
+@pytest.mark.slow
 def test_several_heads_are_told_and_joined(site: Site) -> None:
     site.made()
     site.db("revision", "-m", "one", "--rev-id", "one")
@@ -306,14 +332,18 @@ def test_several_heads_are_told_and_joined(site: Site) -> None:
     assert "both" in site.db("show")
 
 
+@pytest.mark.slow
 def test_an_unknown_migration_is_told(site: Site) -> None:
     site.made()
     said = site.db("upgrade", "beef", code=1)
-    assert "Can't locate revision identified by 'beef'. The files are in migrations/versions" in said
+    assert (
+        "Can't locate revision identified by 'beef'. The files are in migrations/versions" in said
+    )
     site.ask("UPDATE alembic_version SET version_num = 'gone'")
     assert "Can't locate revision identified by 'gone'." in site.db("upgrade", code=1)
 
 
+@pytest.mark.slow
 def test_logging_is_afterwards_as_it_was(site: Site) -> None:
     logger = logging.getLogger("alembic")
     before = logger.level, logger.propagate, list(logger.handlers)
@@ -324,6 +354,7 @@ def test_logging_is_afterwards_as_it_was(site: Site) -> None:
 # -- options ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_sql_is_printed_and_nothing_else(site: Site) -> None:
     site.made()
     site.db("downgrade", "base")
@@ -334,6 +365,7 @@ def test_sql_is_printed_and_nothing_else(site: Site) -> None:
     assert "INSERT INTO alembic_version" in site.db("stamp", "--sql")
 
 
+@pytest.mark.slow
 def test_stamp_notes_a_migration_without_taking_it(site: Site) -> None:
     site.made()
     site.db("downgrade", "base")
@@ -343,10 +375,13 @@ def test_stamp_notes_a_migration_without_taking_it(site: Site) -> None:
     assert "no migration was taken" in site.db("current")
 
 
+@pytest.mark.slow
 def test_options_reach_env_py_from_the_group_and_the_command(site: Site) -> None:
     site.db("-d", "steps", "init")
     env = site.folder / "steps" / "env.py"
-    own = "from alembic import context\nprint(context.get_x_argument(), context.get_tag_argument())\n"
+    own = (
+        "from alembic import context\nprint(context.get_x_argument(), context.get_tag_argument())\n"
+    )
     env.write_text(env.read_text().replace("\nfrom vial", own + "\nfrom vial"))
     assert "['a=1']" in site.db("-d", "steps", "-x", "a=1", "migrate")
     assert "['b=2'] v1" in site.db("upgrade", "-d", "steps", "-x", "b=2", "--tag", "v1")
@@ -354,13 +389,17 @@ def test_options_reach_env_py_from_the_group_and_the_command(site: Site) -> None
 
 # -- several databases -----------------------------------------------------------------------
 
-LOG = USER + """
+LOG = (
+    USER
+    + """
 class Log(db.Model):
     __bind_key__ = "logs-1"
     id = db.Column(db.Integer, primary_key=True)
 """
+)
 
 
+@pytest.mark.slow
 def test_each_bind_has_functions_of_its_own(tmp_path: Path) -> None:
     logs = f"sqlite:///{tmp_path / 'logs.db'}"
     site = Site(tmp_path)
@@ -397,6 +436,7 @@ def test_two_names_of_one_database_are_refused(tmp_path: Path) -> None:
 # -- for programs ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_folder_with_an_env_py_of_its_own_works(site: Site) -> None:
     site.db("init")
     site.write(
@@ -416,9 +456,12 @@ def test_a_folder_with_an_env_py_of_its_own_works(site: Site) -> None:
     assert "Nothing to do" in site.db("upgrade")
 
 
+@pytest.mark.slow
 def test_a_migrate_object_says_how(site: Site) -> None:
     app = site.folder / "app.py"
-    app.write_text(app.read_text() + """
+    app.write_text(
+        app.read_text()
+        + """
 from vial.sqlalchemy.migrating import Migrate
 migrate = Migrate(app, db, "steps", command="steps", compare_type=False, version_table="steps")
 
@@ -426,7 +469,8 @@ migrate = Migrate(app, db, "steps", command="steps", compare_type=False, version
 def numbered(config):
     config.set_main_option("file_template", "0001_%%(slug)s")
     return config
-""")
+"""
+    )
     site.db("init")
     site.db("migrate", "-m", "first")
     assert [p.name for p in (site.folder / "steps" / "versions").iterdir()] == ["0001_first.py"]

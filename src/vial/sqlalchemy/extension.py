@@ -17,6 +17,7 @@ from . import asynchronous, errors, lookup, track_modifications
 from .cli import add_models_to_shell as _add_models_to_shell
 from .engines import AppEngines
 from .keyset import KeysetPagination
+from .migrating import register
 from .model import BindMixin, DefaultMeta, DefaultMetaNoName, Model, NameMixin
 from .pagination import Pagination, SelectPagination
 from .query import Query
@@ -162,6 +163,7 @@ class SQLAlchemy(Generic[M]):
             errors.register(app)
         if self._add_models_to_shell:
             app.shell_context_processor(_add_models_to_shell)
+        register(app, self)
 
     def _options_by_bind(self, app: Vial) -> dict[str | None, dict[str, Any]]:
         config = app.config

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
     from ...app import Vial
-
     from .commands import (
         branches,
         check,
@@ -59,7 +58,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(import_module(f"{__name__}.commands"), name)
+        return getattr(import_module("vial.sqlalchemy.migrating.commands"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -150,7 +149,7 @@ class Migrate:
         :param x_arg: what ``context.get_x_argument()`` returns in ``env.py``.
         :param opts: names that are True in ``config.cmd_opts``.
         """
-        make = import_module(f"{__name__}.commands").make_config
+        make = import_module("vial.sqlalchemy.migrating.commands").make_config
         config: Config = make(self.directory if directory is None else directory, x_arg, opts)
         return self.call_configure_callbacks(config)
 

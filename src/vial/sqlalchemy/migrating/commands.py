@@ -21,7 +21,6 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import Script, ScriptDirectory
 
 from ...globals import current_app
-
 from .changes import changes, losses
 from .environment import bind_name, engines_of, suffix_of
 from .errors import MigrationError, explained, shown, warn
@@ -187,8 +186,8 @@ def merge(
 ) -> None:
     """Write the migration that joins heads: those given, or all."""
     with _config(directory, opts=["quiet"]) as config:
-        joined = revisions or "heads"
-        _say_made(command.merge(config, joined, message, branch_label, rev_id))
+        joined = revisions if isinstance(revisions, str) else [*revisions]
+        _say_made(command.merge(config, joined or "heads", message, branch_label, rev_id))
 
 
 def edit(directory: Directory = None, revision: str = "current") -> None:

@@ -27,7 +27,11 @@ class StatementOp(ops.MigrateOperation):
 @renderers.dispatch_for(StatementOp)
 def _render(autogen_context: Any, op: StatementOp) -> list[str]:
     # The printer indents what follows a colon, up to an empty line.
-    return ['if op.get_context().dialect.name == "postgresql":', f"op.execute({op.statement!r})", ""]
+    return [
+        'if op.get_context().dialect.name == "postgresql":',
+        f"op.execute({op.statement!r})",
+        "",
+    ]
 
 
 def add_enums(context: Any, upgrade_ops: Any, downgrade_ops: Any) -> None:

@@ -12,7 +12,6 @@ from alembic import context
 from sqlalchemy import Connection, Engine, MetaData
 
 from ...globals import current_app
-
 from .enums import add_enums
 from .errors import MigrationError
 from .locking import exclusive
@@ -51,11 +50,13 @@ def run(**options: Any) -> None:
 
 
 def engines_of(db: Any) -> Mapping[str | None, Engine]:
-    """The engines of the app by their bind keys.
+    """The engines of the app by their bind keys, its own database first.
 
     :raises MigrationError: when two of them are one database.
     """
-    engines: Mapping[str | None, Engine] = db.engines
+    engines: dict[str | None, Engine] = dict(
+        sorted(db.engines.items(), key=lambda item: item[0] is not None)
+    )
     seen: dict[Any, str | None] = {}
     for key, engine in engines.items():
         first = seen.setdefault(engine.url, key)
@@ -82,7 +83,8 @@ def suffix_of(key: str | None) -> str:
 def functions_for(key: str | None) -> Iterator[None]:
     """Let each step mean its functions for this bind."""
     suffix = suffix_of(key)
-    modules = [script.module for script in context.script.walk_revisions()] if suffix else []
+    scripts = context.script.walk_revisions() if suffix else ()
+    modules: list[Any] = [script.module for script in scripts]
     own = [(m, m.upgrade, m.downgrade) for m in modules]
     try:
         for module in modules:

@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 from ...app import Vial
-
 from .errors import MigrationError, place_of, shown
 
 #: A module is imported if a part of its name is one of these, or ends with one after "_".
