@@ -16,7 +16,7 @@ import gc
 import json
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -242,8 +242,8 @@ def verify(name: str, label: str, case: Case, driver: Driver) -> str:
 
 
 def plain(body: str, case: Case) -> Any:
-    """The part of a body that must be equal: frameworks may space their JSON as they like."""
-    return json.loads(body) if case.type == "application/json" else body
+    """The part of a body that must be equal: no spaces of JSON, no newline at a template's end."""
+    return json.loads(body) if case.type == "application/json" else body.rstrip("\n")
 
 
 def calibrate(run: Callable[[int], int], target_ns: int) -> int:
@@ -257,25 +257,32 @@ def calibrate(run: Callable[[int], int], target_ns: int) -> int:
 def measure(names: list[str], rounds: int, block_ms: float) -> dict[str, dict[str, float]]:
     """Median µs of one request, by case and then by peer."""
     apps = {on: {name: build(name, on) for name in names} for on in (False, True)}
-    results: dict[str, dict[str, float]] = {}
-    for label, case in CASES.items():
-        drivers = apps[label == "session"]
-        runs = {name: d.timer(case, verify(name, label, case, d)) for name, d in drivers.items()}
-        calls = {name: calibrate(run, int(block_ms * 1e6)) for name, run in runs.items()}
-        gc.collect()
-        gc.freeze()  # what is collected while timing is then the requests' own, not six frameworks
-        spent: dict[str, list[float]] = {name: [] for name in names}
-        for _ in range(rounds):
-            for name, run in runs.items():
-                spent[name].append(run(calls[name]) / calls[name] / 1000)
-        results[label] = {name: median(values) for name, values in spent.items()}
-        gc.unfreeze()
-    return results
+    return {
+        label: measure_case(label, case, apps[label == "session"], rounds, block_ms)
+        for label, case in CASES.items()
+    }
 
 
-def table(results: dict[str, dict[str, float]], names: list[str]) -> str:
+def measure_case(
+    label: str, case: Case, drivers: Mapping[str, Driver], rounds: int, block_ms: float
+) -> dict[str, float]:
+    """Median µs of one request of this kind, by peer."""
+    runs = {name: d.timer(case, verify(name, label, case, d)) for name, d in drivers.items()}
+    calls = {name: calibrate(run, int(block_ms * 1e6)) for name, run in runs.items()}
+    gc.collect()
+    gc.freeze()  # what is collected while timing is then the requests' own, not six frameworks
+    spent: dict[str, list[float]] = {name: [] for name in drivers}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            spent[name].append(run(calls[name]) / calls[name] / 1000)
+    gc.unfreeze()
+    return {name: median(values) for name, values in spent.items()}
+
+
+def table(results: dict[str, dict[str, float]], titles: Mapping[str, str]) -> str:
     """A Markdown table that reads well as plain text: µs, and how many times the first column."""
-    rows = [["case", *(PEERS[name][0] for name in names)]]
+    names = list(titles)
+    rows = [["case", *titles.values()]]
     for label, row in results.items():
         base = row[names[0]]
         cells = (f"{row[name]:.2f} ({times(row[name] / base)}x)" for name in names[1:])
@@ -295,10 +302,17 @@ def times(ratio: float) -> str:
     return f"{ratio:.2f}" if ratio < 1 else f"{ratio:.1f}"
 
 
-def about(names: list[str]) -> dict[str, Any]:
-    packages = {name: version(dist) for name in names if (dist := PEERS[name][1])}
+def about(distributions: Mapping[str, str]) -> dict[str, Any]:
+    packages = {name: version(dist) for name, dist in distributions.items()}
     implementation = f"{platform.python_implementation()} {platform.python_version()}"
     return {"python": implementation, "machine": platform.machine(), "versions": packages}
+
+
+def chosen(parser: argparse.ArgumentParser, only: str, known: Collection[str]) -> list[str]:
+    names = only.split(",")
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"--only: {', '.join(unknown)} is not one of {', '.join(known)}")
+    return names
 
 
 def main() -> None:
@@ -309,19 +323,17 @@ def main() -> None:
         "--only", default=",".join(PEERS), metavar="A,B", help=f"of {', '.join(PEERS)}"
     )
     options = parser.parse_args()
-    names = options.only.split(",")
-    if unknown := [name for name in names if name not in PEERS]:
-        parser.error(f"--only: {', '.join(unknown)} is not one of {', '.join(PEERS)}")
+    names = chosen(parser, options.only, PEERS)
     rounds, block_ms = (7, 2.0) if options.quick else (41, 8.0)
 
     results = measure(names, rounds, block_ms)
-    facts = about(names)
+    facts = about({name: dist for name in names if (dist := PEERS[name][1])})
     print(f"One request in process, median of {rounds} rounds in µs (times {PEERS[names[0]][0]}'s)")
     print(
         f"{facts['python']}, "
         + ", ".join(f"{PEERS[n][0]} {v}" for n, v in facts["versions"].items())
     )
-    print(f"\n{table(results, names)}")
+    print(f"\n{table(results, {name: PEERS[name][0] for name in names})}")
     if options.json:
         report = {**facts, "rounds": rounds, "unit": "us", "median": results}
         options.json.write_text(json.dumps(report, indent=2) + "\n")

@@ -28,6 +28,14 @@ def test_one_request_of_each_kind_gives_the_same_answer_and_is_timed(tmp_path: P
         assert f"| {case:<8} |" in done.stdout
 
 
+def test_a_page_of_rows_is_the_same_for_all_and_is_timed(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    arguments = ("--quick", "--sqlite-only", "--only", "vial,floor", "--json", str(report))
+    done = run("database.py", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(report.read_text())["median"]["sqlite"]["vial"] > 0
+
+
 def test_an_unknown_peer_is_named(tmp_path: Path) -> None:
     done = run("dispatch.py", "--only", "vial,cherry")
     assert done.returncode == 2

@@ -35,7 +35,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "uvicorn": ("asgi", f"-m uvicorn --host {HERE} --port {{port}} {APP}"),
     # Asked for "cases.site:app" hypercorn would take an object that is both for a WSGI app.
     "hypercorn": ("asgi", f"-m hypercorn --graceful-timeout 1 -b {HERE}:{{port}} asgi:{APP}"),
-    "vial": ("asgi", f"-c from%cases.site%import%app;app.run('{HERE}',{{port}})"),
+    "vial": (
+        "asgi",
+        f"-c from%werkzeug.utils%import%import_string;import_string('{APP}').run('{HERE}',{{port}})",
+    ),
 }
 #: What a server cannot do whatever the app does. What granian's WSGI lacks, its ASGI has.
 WITHOUT: dict[str, set[str]] = {
@@ -61,6 +64,8 @@ class Server:
     port: int
     process: subprocess.Popen[bytes]
     log_file: Path
+    #: Seconds that an answer may take.
+    patience: float = 10
 
     def needs(self, *abilities: str) -> None:
         """Skip the test where the server cannot do what it is about."""
@@ -85,7 +90,7 @@ class Server:
     def ask(self, target: str = "/", method: str = "GET", **options: Any) -> Answer:
         """One request on a connection of its own."""
         ask = Ask(target, method, host=f"{HERE}:{self.port}", **options)
-        connection = http.client.HTTPConnection(HERE, self.port, timeout=10)
+        connection = http.client.HTTPConnection(HERE, self.port, timeout=self.patience)
         connection.connect()
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in ask.all_headers():
