@@ -12,7 +12,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 from weakref import ref
@@ -20,7 +20,14 @@ from weakref import ref
 import pytest
 from cases.entrances import Asgi, Ask, Wsgi
 
-from vial import Vial, copy_current_request_context, g, request, session
+from vial import (
+    Vial,
+    copy_current_request_context,
+    g,
+    request,
+    session,
+    stream_with_context,
+)
 from vial.concurrency import WorkerPool, background_loop, blocking, run_in_pool, run_on_loop
 from vial.globals import _cv
 
@@ -521,3 +528,62 @@ def test_requests_above_the_queue_are_503_and_those_in_it_are_answered(
 
     asyncio.run(main())
     assert "3 requests wait for 2 worker threads: more are refused" in caplog.text
+
+
+def site_with_one_connection() -> Vial:
+    """Its only connection to a database is taken by a request and held to the end of it."""
+    app = Vial("one connection", static_folder=None)
+    connection = threading.Semaphore()
+
+    def take() -> None:
+        assert connection.acquire(timeout=10), "no connection was free"
+
+    @app.before_request
+    def load_user() -> None:
+        if request.path != "/stream":
+            take()
+
+    @app.before_request
+    def look_at_user() -> None:
+        """It takes a thread of its own where the view is async."""
+
+    @app.teardown_request
+    def give_back(error: BaseException | None) -> None:
+        connection.release()
+
+    @app.get("/async")
+    async def wait() -> str:
+        await asyncio.sleep(0)
+        return "done"
+
+    @app.after_request
+    async def async_hook(response: Any) -> Any:
+        return response
+
+    @app.get("/sync")
+    def view() -> str:
+        return "done"
+
+    @app.get("/stream")
+    def stream() -> Any:
+        def chunks() -> Iterator[str]:
+            take()
+            yield "do"
+            yield "ne"
+
+        return stream_with_context(chunks())
+
+    return app
+
+
+@pytest.mark.parametrize("path", ["/async", "/sync", "/stream"])
+def test_a_request_that_holds_what_others_wait_for_gets_a_thread(
+    monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("vial.concurrency._pool", WorkerPool(size=2))
+    app = site_with_one_connection()
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(*(Asgi().ask_here(app, Ask(path)) for _ in range(6)))
+
+    assert [answer.text for answer in asyncio.run(main())] == ["done"] * 6

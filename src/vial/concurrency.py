@@ -32,6 +32,8 @@ _MISSING: Any = object()
 DEFAULT_POOL_SIZE = 40
 #: Requests that may wait for a thread (config ``WORKER_QUEUE``); more are answered 503.
 DEFAULT_QUEUE = 1000
+#: Threads beside those of the pool, for what requests need that have begun already.
+RESERVE = 1000
 #: Seconds after which a thread that had nothing to do ends.
 IDLE = 30.0
 #: Seconds in the queue that are worth a line in the log, and between two such lines.
@@ -224,6 +226,7 @@ def _outcome(job: _Job) -> tuple[Any, BaseException | None]:
 
 
 _pool: WorkerPool | None = None
+_reserve: WorkerPool | None = None
 _loop: asyncio.AbstractEventLoop | None = None
 _start_lock = threading.Lock()
 
@@ -237,7 +240,17 @@ def worker_pool() -> WorkerPool:
     return _pool
 
 
-async def run_in_pool(function: Callable[..., T], *args: Any, to_end: bool = False) -> T:
+def _reserved_pool() -> WorkerPool:
+    global _reserve
+    if _reserve is None:
+        with _start_lock:
+            _reserve = _reserve or WorkerPool(RESERVE)
+    return _reserve
+
+
+async def run_in_pool(
+    function: Callable[..., T], *args: Any, to_end: bool = False, begun: bool = False
+) -> T:
     """Run blocking code off the running loop and wait for it.
 
     It runs in a copy of the current context, and within the exception that is being handled;
@@ -245,11 +258,15 @@ async def run_in_pool(function: Callable[..., T], *args: Any, to_end: bool = Fal
 
     :param to_end: wait for it also when cancelled: a thread goes on, and what comes next (teardown
         functions, the end of a generator) must not run beside it.
+    :param begun: the next piece of a request (a chunk of a stream, a teardown function) that may
+        hold what views in all threads of the pool wait for, such as a connection to a database. It
+        does not wait for them, but has a thread beside the pool.
     """
     context, handled = copy_context(), sys.exception()
     if handled is not None:
         function, args = partial(_while_handling, handled, function), (args,)
-    future = worker_pool().submit(context, function, *args)
+    pool = _reserved_pool() if begun else worker_pool()
+    future = pool.submit(context, function, *args)
     try:
         return await (asyncio.shield(future) if to_end else future)
     except asyncio.CancelledError:
@@ -387,8 +404,8 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 def _forget_after_fork() -> None:
     # Threads do not survive a fork; a pre-forking server's children start their own.
-    global _pool, _loop, _start_lock
-    _pool = _loop = None
+    global _pool, _reserve, _loop, _start_lock
+    _pool = _reserve = _loop = None
     _start_lock = threading.Lock()
 
 

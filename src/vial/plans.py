@@ -134,7 +134,7 @@ def without_hooks(plan: Plan) -> Plan:
 
 
 def _on_loop(plan: P) -> P:
-    return replace(_for_lane(plan, awaitable), is_async=True)
+    return replace(_for_lane(plan, awaitable, partial(awaitable, begun=True)), is_async=True)
 
 
 def _builds(app: Vial) -> tuple[str, ...]:
@@ -195,25 +195,38 @@ def _missing_view(endpoint: str, **view_args: Any) -> Any:
     )
 
 
-def _for_lane(plan: P, lane: Callable[[Function], Function]) -> P:
+def _for_lane(
+    plan: P,
+    lane: Callable[[Function], Function],
+    later: Callable[[Function], Function] | None = None,
+) -> P:
+    """:param later: the lane of what comes after the first function that is not async."""
+    later = later or lane
+    steps = (*plan.before, plan.view)
+    first = next((n for n, step in enumerate(steps, 1) if not is_async(step)), len(steps))
+    *before, view = (*map(lane, steps[:first]), *map(later, steps[first:]))
     return replace(
         plan,
-        view=lane(plan.view),
-        before=tuple(map(lane, plan.before)),
-        after=tuple(map(lane, plan.after)),
-        teardown=tuple(map(lane, plan.teardown)),
-        app_teardown=tuple(map(lane, plan.app_teardown)),
+        view=view,
+        before=tuple(before),
+        after=tuple(map(later, plan.after)),
+        teardown=tuple(map(later, plan.teardown)),
+        app_teardown=tuple(map(later, plan.app_teardown)),
         lane=lane,
     )
 
 
-def awaitable(function: Function) -> Function:
-    """The loop lane: async functions as they are, sync ones in the worker pool."""
+def awaitable(function: Function, begun: bool = False) -> Function:
+    """The loop lane: async functions as they are, sync ones in the worker pool.
+
+    :param begun: see :func:`vial.concurrency.run_in_pool`.
+    """
     if is_async(function):
         return function
     from .concurrency import run_in_pool
 
     async def in_pool(*args: Any, **kwargs: Any) -> Any:
-        return await run_in_pool(partial(function, *args, **kwargs), to_end=True)
+        call = partial(function, *args, **kwargs)
+        return await run_in_pool(call, to_end=True, begun=begun)
 
     return update_wrapper(in_pool, function)

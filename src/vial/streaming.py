@@ -119,7 +119,7 @@ class _AsyncStream:
             # nor the methods of an app.
             from .concurrency import run_in_pool
 
-            await run_in_pool(drive, close(ctx, error))
+            await run_in_pool(drive, close(ctx, error), begun=True)
         else:
             await close(ctx, error)
 

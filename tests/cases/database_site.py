@@ -159,12 +159,15 @@ async def read_async() -> str:
 
 
 @app.get("/state")
-def state() -> dict[str, Any]:
+async def state() -> dict[str, Any]:
     """What is taken from the pools, and what went wrong, in this process."""
+    count = db.select(db.func.count()).select_from(Entry)
+    async with db.async_engine.connect() as connection:
+        entries = await connection.scalar(count)
     return {
         "taken": db.engine.pool.checkedout(),  # type: ignore[attr-defined]
         "taken async": db.async_engine.pool.checkedout(),  # type: ignore[attr-defined]
         "mistakes": mistakes,
         "under way": len(under_way),
-        "entries": db.session.query(Entry).count(),
+        "entries": entries,
     }

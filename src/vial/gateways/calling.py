@@ -34,6 +34,6 @@ async def in_request(ctx: RequestContext, function: Callable[..., T], *args: Any
     """Call a function that may block beside the loop, while the context is the current one."""
     token = _cv.set(ctx)
     try:
-        return await run_in_pool(function, *args)
+        return await run_in_pool(function, *args, begun=True)
     finally:
         _cv.reset(token)

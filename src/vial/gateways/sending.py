@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response as ResponseBase
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 RESPONSE_TIMEOUT = 60
 
 _END: Any = object()
+
+#: Runs a piece of a response in a thread.
+step = partial(run_in_pool, to_end=True, begun=True)
 
 
 def respond(ctx: LoopContext, response: Response, method: str) -> Awaitable[None] | None:
@@ -112,12 +116,12 @@ async def _from_sync(response: Response) -> AsyncGenerator[bytes, None]:
     inside: Callable[..., Any] = copy_context().run
     iterator = iter(response.iter_encoded())
     try:
-        while (chunk := await run_in_pool(inside, next, iterator, _END, to_end=True)) is not _END:
+        while (chunk := await step(inside, next, iterator, _END)) is not _END:
             yield chunk
     finally:
         body, response.response = response.response, ()
         if hasattr(body, "close"):
-            await run_in_pool(inside, body.close, to_end=True)
+            await step(inside, body.close)
 
 
 async def _close(response: Response) -> None:
@@ -126,7 +130,7 @@ async def _close(response: Response) -> None:
     finally:
         # PERF: the way to a thread and back costs more than most responses.
         if hasattr(response.response, "close") or response._on_close or _closes_itself(response):
-            await run_in_pool(response.close, to_end=True)
+            await step(response.close)
 
 
 async def _close_async(response: Response) -> None:
