@@ -49,8 +49,10 @@ def is_event() -> bool:
 
 def create_identifier() -> str:
     """Where the request comes from, by address and browser, as a digest: the session's ``_id``."""
-    agent = request.headers.get("User-Agent")
-    return sha512(f"{_address()}|{agent}".encode("utf-8", "surrogatepass")).hexdigest()
+    known = (_address(), request.headers.get("User-Agent"))
+    # As bytes with their quotes, so that sessions of Flask-Login's stay fresh.
+    parts = (None if one is None else one.encode("utf-8", "surrogatepass") for one in known)
+    return sha512("|".join(map(repr, parts)).encode()).hexdigest()
 
 
 def _address() -> str | None:

@@ -162,8 +162,8 @@ def logout_user() -> bool:
     if cookie_name() in request.cookies:
         forget_token(manager)
         mark(COOKIE, "clear")
-    else:
-        g.pop(COOKIE, None)
+    elif g.get(COOKIE) == "set":  # logged in by this very request
+        g.pop(COOKIE)
     if is_modern():
         empty_session()
     for key in ("_user_id", "_fresh", "_id", "_remember_seconds", METHOD_KEY):
