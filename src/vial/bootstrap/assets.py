@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from base64 import b64encode
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..blueprints import Blueprint
-from ..globals import request
+from ..globals import current_app, request
 from ..wrappers import Response
+from .colors import stylesheet
 
-__all__ = ["ALIASES", "CDN", "INTEGRITY", "SHIPPED", "STATIC", "THEMES", "VERSIONS", "Assets"]
+__all__ = [
+    "ALIASES",
+    "CDN",
+    "COLORS",
+    "INTEGRITY",
+    "SHIPPED",
+    "STATIC",
+    "THEMES",
+    "VERSIONS",
+    "Assets",
+]
 
 STATIC = Path(__file__).parent / "static"
 CDN = "https://cdn.jsdelivr.net/npm"
@@ -75,6 +85,8 @@ ALIASES = {
     "jquery.js": JQUERY,
     "jquery.min.js": JQUERY,
 }
+#: The one sheet that is no file: what the app's BOOTSTRAP_COLORS make of Bootstrap's.
+COLORS = "css/colors.css"
 YEAR = 365 * 24 * 3600
 
 
@@ -97,9 +109,19 @@ class Assets(Blueprint):
 
     def send_static_file(self, filename: str) -> Response:
         """Answer with a shipped file, also by the paths that it has in the originals."""
-        response = super().send_static_file(ALIASES.get(filename, filename))
+        if filename == COLORS:
+            response = self._colors()
+        else:
+            response = super().send_static_file(ALIASES.get(filename, filename))
         if response.cache_control.max_age == YEAR:
             response.cache_control.immutable = True
+        return response
+
+    def _colors(self) -> Response:
+        response = Response(colors(), mimetype="text/css")
+        response.cache_control.max_age = self.get_send_file_max_age(COLORS)
+        response.add_etag()
+        response.make_conditional(request)
         return response
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
@@ -119,13 +141,20 @@ def _add_fingerprint(endpoint: str, values: dict[str, Any]) -> None:
 
 def fingerprint(filename: str) -> str | None:
     """What stands for the content of a shipped file in its URL; None if there is no such file."""
+    if filename == COLORS:
+        return hashlib.sha384(colors()).hexdigest()[:24]
     name = ALIASES.get(filename, filename)
     return _digest(name)[:12].hex() if name in _names() else None
 
 
-def integrity(filename: str) -> str:
-    """What a shipped file's ``integrity`` attribute must be."""
-    return f"sha384-{b64encode(_digest(filename)).decode()}"
+def colors() -> bytes:
+    """The style sheet for the app's ``BOOTSTRAP_COLORS``."""
+    return _colors_of(tuple((current_app.config["BOOTSTRAP_COLORS"] or {}).items()))
+
+
+@lru_cache(maxsize=16)
+def _colors_of(pairs: tuple[tuple[str, str], ...]) -> bytes:
+    return stylesheet(dict(pairs)).encode()
 
 
 @cache

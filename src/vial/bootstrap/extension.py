@@ -11,9 +11,23 @@ from ..app import Vial
 from ..globals import current_app
 from ..helpers import url_for
 from . import macros
-from .assets import CDN, CSS, ICON_FONT, INTEGRITY, JQUERY, JS, SHIPPED, THEMES, VERSIONS, Assets
+from .assets import (
+    CDN,
+    COLORS,
+    CSS,
+    ICON_FONT,
+    INTEGRITY,
+    JQUERY,
+    JS,
+    SHIPPED,
+    THEMES,
+    VERSIONS,
+    Assets,
+)
 from .cdn import bootstrap_find_resource, default_cdns
+from .colors import stylesheet
 from .fields import is_hidden_field_filter
+from .forms import render_form
 from .tables import get_table_titles
 
 __all__ = ["Bootstrap", "Bootstrap4", "Bootstrap5"]
@@ -35,6 +49,7 @@ DEFAULTS: dict[str, Any] = {
     "BOOTSTRAP_FORM_INLINE_CLASSES": "row row-cols-lg-auto g-3 align-items-center",
     # Our own:
     "BOOTSTRAP_COLOR_MODE": "auto",
+    "BOOTSTRAP_COLORS": None,
     "BOOTSTRAP_SITE_NAME": None,
     # Flask-Bootstrap's:
     "BOOTSTRAP_USE_MINIFIED": True,
@@ -67,11 +82,12 @@ class _Bootstrap:
     def init_app(self, app: Vial) -> None:
         """Give it to this app: a blueprint ``bootstrap``, settings, names for its templates.
 
-        :raises RuntimeError: when the settings name a theme that there is not.
+        :raises RuntimeError: when the settings name a theme or a colour that is none.
         """
         for name, value in DEFAULTS.items():
             app.config.setdefault(name, value)
         check_theme(app.config["BOOTSTRAP_BOOTSWATCH_THEME"])
+        stylesheet(app.config["BOOTSTRAP_COLORS"] or {})
         app.extensions["bootstrap"] = self
         app.register_blueprint(Assets(f"/bootstrap{app.static_url_path or '/static'}"))
         app.jinja_env.globals.update(
@@ -81,6 +97,7 @@ class _Bootstrap:
             get_table_titles=get_table_titles,
             vial_bootstrap=macros,
         )
+        app.jinja_env.filters["render_form"] = render_form
         app.jinja_env.add_extension("jinja2.ext.do")
 
     def load_css(
@@ -89,7 +106,8 @@ class _Bootstrap:
         bootstrap_sri: str | None = None,
         bootswatch_theme: str | None = None,
     ) -> Markup:
-        """The ``<link>`` for Bootstrap's style sheet, or for a theme of Bootswatch.
+        """The ``<link>`` for Bootstrap's style sheet, or for a theme of Bootswatch; one more for
+        ``BOOTSTRAP_COLORS``.
 
         :param version: of a CDN's; what is shipped has one.
         :param bootstrap_sri: the hash of a CDN's file, if it is not the version that is shipped.
@@ -99,11 +117,13 @@ class _Bootstrap:
         """
         theme = bootswatch_theme or current_app.config["BOOTSTRAP_BOOTSWATCH_THEME"]
         if theme:
-            return _theme(str(theme).lower(), version, bootstrap_sri)
-        if not _from_cdn():
-            return _link(_local(CSS))
-        url, sri = _remote("bootstrap", "dist/" + CSS, version, INTEGRITY[CSS])
-        return _link(url, bootstrap_sri or sri)
+            found = _theme(str(theme).lower(), version, bootstrap_sri)
+        elif not _from_cdn():
+            found = _link(_local(CSS))
+        else:
+            url, sri = _remote("bootstrap", "dist/" + CSS, version, INTEGRITY[CSS])
+            found = _link(url, bootstrap_sri or sri)
+        return found + _link(_local(COLORS)) if current_app.config["BOOTSTRAP_COLORS"] else found
 
     def load_own_css(self) -> Markup:
         """The ``<link>`` for what ``bootstrap5/base.html`` adds to Bootstrap, after its sheet."""

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from ..globals import current_app
 from .fields import control, has_files, kind, messages, problems
 from .icons import drawing
-from .pages import beside, page_url
+from .pages import beside, numbers, page_url
 from .tables import csrf_token, row_url, value_of
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "icon_for",
     "kind",
     "messages",
+    "numbers",
     "page_url",
     "problems",
     "row_url",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from ..globals import request
 from ..helpers import url_for
 
-__all__ = ["beside", "page_url"]
+__all__ = ["beside", "numbers", "page_url"]
 
 
 def page_url(values: Mapping[str, Any], endpoint: str | None = None, fragment: str = "") -> str:
@@ -58,3 +58,9 @@ def beside(
     if number is None:
         return None
     return page_url({**(args or {}), "page": number}, endpoint, fragment)
+
+
+def numbers(pagination: Any) -> Iterable[int | None]:
+    """The numbers of pages to link, None for a gap; none of a pagination that goes by keys."""
+    find = getattr(pagination, "iter_pages", None)
+    return find() if find else ()

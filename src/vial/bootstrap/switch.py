@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from wtforms import BooleanField
 
 __all__ = ["SwitchField"]
@@ -11,6 +9,3 @@ __all__ = ["SwitchField"]
 
 class SwitchField(BooleanField):
     """A ``BooleanField`` that is shown as a switch."""
-
-    def __init__(self, label: str | None = None, **kwargs: Any) -> None:
-        super().__init__(label, **kwargs)
