@@ -35,6 +35,8 @@ class Entry(db.Model):
 #: What requests that are under way work with, by the identity of the session.
 under_way: dict[int, int] = {}
 lock = threading.Lock()
+#: Of a stream.
+ROWS = 20
 mistakes: list[str] = []
 
 
@@ -122,9 +124,9 @@ def stream(number: int) -> Any:
         session = db.session()
         claim(session, number)
         try:
-            for n in range(50):
+            for n in range(ROWS):
                 yield f"{db.session.scalar(db.select(db.literal(n)))} {'-' * 2000}\n"
-                time.sleep(0.002)
+                time.sleep(0.001)
             still_mine(db.session(), number)
         finally:
             release(session)
@@ -138,9 +140,9 @@ async def stream_async(number: int) -> Any:
         session = db.async_session()
         claim(session, number)
         try:
-            for n in range(50):
+            for n in range(ROWS):
                 yield f"{await session.scalar(db.select(db.literal(n)))} {'-' * 2000}\n"
-                await asyncio.sleep(0.002)
+                await asyncio.sleep(0.001)
             still_mine(db.async_session(), number)
         finally:
             release(session)
