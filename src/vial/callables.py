@@ -6,7 +6,9 @@ import inspect
 from collections.abc import Callable
 from functools import lru_cache
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -19,6 +21,13 @@ def is_async(function: Callable[..., Any]) -> bool:
         return False
     method = getattr(function, "__call__", None)  # noqa: B004 - the method is what is asked for
     return inspect.iscoroutinefunction(method)
+
+
+def never_waits(function: F) -> F:
+    """Mark a sync hook that waits for nothing: beside a loop it is called there, not in a thread,
+    which would cost more than all else of a small request."""
+    function._never_waits = True  # type: ignore[attr-defined]
+    return function
 
 
 @lru_cache(100)

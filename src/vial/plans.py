@@ -223,6 +223,12 @@ def awaitable(function: Function, begun: bool = False) -> Function:
     """
     if is_async(function):
         return function
+    if getattr(function, "_never_waits", False):
+
+        async def at_once(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        return update_wrapper(at_once, function)
     from .concurrency import run_in_pool
 
     async def in_pool(*args: Any, **kwargs: Any) -> Any:

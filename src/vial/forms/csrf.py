@@ -18,13 +18,15 @@ from wtforms import ValidationError
 from wtforms.csrf.core import CSRF
 
 from ..blueprints import Blueprint
+from ..callables import never_waits
 from ..flask_mode import Flask
 from ..gateways.origins import own_origins
 from ..globals import current_app, g, request
-from .tokens import csrf_meta_tag, generate_csrf, refuse, validate_csrf
+from .tokens import begin, csrf_meta_tag, generate_csrf, refuse, validate_csrf
 
 if TYPE_CHECKING:
     from ..app import Vial
+    from ..wrappers import Response
 
 __all__ = [
     "CSRFError",
@@ -68,13 +70,24 @@ class CSRFProtect:
         _trusted(app)
         app.jinja_env.globals.update(csrf_token=generate_csrf, csrf_meta_tag=csrf_meta_tag)
         app.before_request(self._before_request)
+        app.after_request(self._after_request)
 
+    @never_waits
     def _before_request(self) -> None:
         config = current_app.config
         if request.method not in config["WTF_CSRF_METHODS"] or not request.endpoint:
             return
         if config["WTF_CSRF_ENABLED"] and config["WTF_CSRF_CHECK_DEFAULT"]:
             self.protect(apply_exemptions=True)
+
+    @never_waits
+    def _after_request(self, response: Response) -> Response:
+        # A template that is streamed may ask for the token when the cookie can no longer be sent.
+        if type(response.response) is list:
+            return response
+        if response.is_streamed and response.status_code < 400 and response.mimetype == "text/html":
+            begin()
+        return response
 
     def protect(self, apply_exemptions: bool = False) -> None:
         """Check the current request; for views where ``WTF_CSRF_CHECK_DEFAULT`` is off.
@@ -167,7 +180,7 @@ def check(token: Callable[[], str | None], *args: Any) -> None:
         validate_csrf(token(), *args)
     elif not verdict:
         current_app.logger.warning(
-            "A request to %s of a page of %r was refused. If it may send such requests, name it in"
+            "A request to %r of a page of %r was refused. If it may send such requests, name it in"
             " WTF_CSRF_TRUSTED_ORIGINS.",
             request.path,
             request.headers.get("Origin"),

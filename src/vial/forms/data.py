@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from functools import partial
 from typing import Any, NoReturn
 
@@ -15,7 +16,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 from wtforms.fields import BooleanField, Field, FieldList, FormField, StringField
 from wtforms.fields import FileField as _FileField
-from wtforms.validators import StopValidation
+from wtforms.validators import Email, StopValidation
 from wtforms.widgets import FileInput
 
 from ..bodies import check_fields
@@ -24,6 +25,8 @@ from ..globals import current_app, request
 SUBMIT_METHODS = {"POST", "PUT", "PATCH", "DELETE"}
 _KINDS = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
 _KINDS |= {int: "a number", float: "a number", type(None): "null"}
+#: Letters of an email address: 64 and 255 around the @ (RFC 5321 §4.5.3.1).
+_LONGEST_ADDRESS = 320
 _AN_INDEX = re.compile(r"[^0-9]+[0-9]+")  # after the name of a FieldList
 
 
@@ -57,13 +60,26 @@ def submitted(form: Iterable[Field]) -> Submitted | None:
 
 def check(form: Iterable[Field], data: Submitted) -> None:
     """Refuse what has the wrong type, whatever the validators of its field say."""
-    for field in _leaves(form):
+    for field in leaves(form):
         if field.name in data.misplaced and field.name not in data:
             reason: str | None = "Expected text, got a file."
+        elif field.name in data.given:
+            reason = _mismatch(field, data.given) or _beyond(field)
         else:
-            reason = _mismatch(field, data.given) if field.name in data.given else None
+            reason = _beyond(field)
         if reason is not None:
             field.pre_validate = partial(_stop, field.gettext(reason))  # type: ignore[method-assign]
+
+
+def _beyond(field: Field) -> str | None:
+    """Data at which validators fail with an :class:`OverflowError` or the like, or take seconds."""
+    data = field.data
+    if isinstance(data, str) and len(data) > _LONGEST_ADDRESS:
+        is_address = any(isinstance(validator, Email) for validator in field.validators)
+        return "Invalid email address." if is_address else None
+    if isinstance(data, int) and data.bit_length() > 1023:
+        return "Not a valid integer value."
+    return "Not a valid decimal value." if isinstance(data, Decimal) and data.is_snan() else None
 
 
 def _of_form(form: Iterable[Field]) -> Submitted:
@@ -105,12 +121,13 @@ def _is_scalar(value: Any) -> bool:
     return isinstance(value, (int, float))
 
 
-def _leaves(fields: Iterable[Field]) -> Iterator[Field]:
+def leaves(fields: Iterable[Field]) -> Iterator[Field]:
+    """The fields that have values, also those within others."""
     for field in fields:
         if isinstance(field, FormField):
-            yield from _leaves(field.form)
+            yield from leaves(field.form)
         elif isinstance(field, FieldList):
-            yield from _leaves(field.entries)
+            yield from leaves(field.entries)
         else:
             yield field
 

@@ -13,6 +13,7 @@ from wtforms.widgets import HiddenInput
 
 from ..globals import current_app, session
 from ..lazy import lazy
+from . import awaited
 from . import data as _data
 from .csrf import _FlaskFormCSRF
 from .i18n import has_locale, translations
@@ -80,6 +81,10 @@ class FlaskForm(Form):
     #: What the request submitted, if the form took that.
     _submitted: _data.Submitted | None = None
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        awaited.put_off(cls)
+
     def __init__(self, formdata: Any = _Auto, **kwargs: Any) -> None:
         super().__init__(formdata=formdata, **kwargs)
 
@@ -94,9 +99,30 @@ class FlaskForm(Form):
         """Whether the request submits something: its method is POST, PUT, PATCH or DELETE."""
         return _data.is_submitted()
 
+    def validate(self, extra_validators: _Validators | None = None) -> bool:
+        """Whether all fields are valid; ``errors`` has what is not.
+
+        :raises TypeError: where a validator is async.
+        """
+        for field in _data.leaves(self):
+            field.validators = awaited.later(field.validators)
+        return super().validate(awaited.merged(extra_validators))
+
     def validate_on_submit(self, extra_validators: _Validators | None = None) -> bool:
-        """Whether something was submitted, and is valid. ``errors`` has what is not."""
-        return self.is_submitted() and self.validate(extra_validators=extra_validators)
+        """Whether something was submitted and is valid. In sync and async views."""
+        return self.is_submitted() and bool(self.validate(extra_validators))
+
+    async def validate_async(self, extra_validators: _Validators | None = None) -> bool:
+        """As :meth:`validate`, for forms with async validators: ``async def validate_name(self,
+        field)``, or callables among the validators of a field. They are awaited one by one when
+        all others have run, for the fields without errors."""
+        with awaited.waiting() as noted:
+            valid = bool(self.validate(extra_validators))
+        return await awaited.pass_all(noted) and valid
+
+    async def validate_on_submit_async(self, extra_validators: _Validators | None = None) -> bool:
+        """As :meth:`validate_on_submit`, with :meth:`validate_async`."""
+        return self.is_submitted() and await self.validate_async(extra_validators)
 
     def hidden_tag(self, *fields: Field | str) -> Markup:
         """The hidden fields as HTML: these, or all, among them that of the token.

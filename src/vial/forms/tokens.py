@@ -28,8 +28,8 @@ Key = str | bytes | None
 def generate_csrf(secret_key: Key = None, token_key: str | None = None) -> str:
     """The token of this request's session, which gets a secret for it if it has none.
 
-    The same throughout a request. In a streamed template it must have been made before the
-    response began: the session's cookie is sent with the headers.
+    The same throughout a request. A response whose headers were sent cannot keep a secret that it
+    makes: :class:`.csrf.CSRFProtect`, or a form, sees to it before a template is streamed.
 
     :param secret_key: signs it; ``WTF_CSRF_SECRET_KEY`` or the app's ``SECRET_KEY`` by default.
     :param token_key: where the session has its secret; ``WTF_CSRF_FIELD_NAME`` by default.
@@ -39,13 +39,22 @@ def generate_csrf(secret_key: Key = None, token_key: str | None = None) -> str:
     made: str | None = g.get(name)
     if made is None:
         signer = _signer(secret_key)
-        secret = session.get(name)
-        if not isinstance(secret, str):
-            secret = session[name] = secrets.token_hex(20)
+        secret = begin(name)
         nonce = secrets.token_urlsafe(12)
         made = str(signer.dumps(nonce + _proof(secret, nonce)))
         setattr(g, name, made)
     return made
+
+
+def begin(token_key: str | None = None) -> str:
+    """The secret of the session, which gets one if it has none and can keep one."""
+    name = _name(token_key)
+    secret = session.get(name)
+    if not isinstance(secret, str):
+        secret = secrets.token_hex(20)
+        if not current_app.session_interface.is_null_session(session._get_current_object()):  # type: ignore[attr-defined]
+            session[name] = secret
+    return secret
 
 
 def validate_csrf(
