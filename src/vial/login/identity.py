@@ -61,10 +61,15 @@ def _address() -> str | None:
     return request.remote_addr if forwarded is None else forwarded.partition(",")[0].strip()
 
 
-def write_identity(user: Any, user_id: Any, fresh: bool) -> None:
-    """Make the session that of a user."""
+def write_identity(user: Any, user_id: Any, fresh: bool, *, remembered: bool = False) -> None:
+    """Make the session that of a user.
+
+    :param remembered: nobody gave a password now. What a form of this very page says stays good.
+    """
     if is_modern():
-        _renew_for(user_id)
+        if session.get("_user_id") not in (None, user_id):
+            empty_session()
+        renew(keep_used=remembered)
         session["_user_id"] = user_id
         session[FINGERPRINT_KEY] = fingerprint(the_app(), user, "session")
     session["_user_id"] = user_id
@@ -92,22 +97,19 @@ def empty_session() -> None:
         session.update(kept)
 
 
-def renew() -> None:
+def renew(*, keep_used: bool = False) -> None:
     """Make what was known of the session before worthless: its CSRF token, and its id where it is
-    kept on a server."""
-    field = the_app().config.get("WTF_CSRF_FIELD_NAME", "csrf_token")
-    for key in {"csrf_token", field}:
-        session.pop(key, None)
-        g.pop(key, None)
+    kept on a server.
+
+    :param keep_used: but not a token that a form has been given in this request.
+    """
+    for key in {"csrf_token", the_app().config.get("WTF_CSRF_FIELD_NAME", "csrf_token")}:
+        if not (keep_used and key in g):
+            session.pop(key, None)
+            g.pop(key, None)
     regenerate = getattr(the_app().session_interface, "regenerate", None)
     if regenerate is not None:  # Flask-Session's
         regenerate(session._get_current_object())  # type: ignore[attr-defined]
-
-
-def _renew_for(user_id: Any) -> None:
-    if session.get("_user_id") not in (None, user_id):
-        empty_session()
-    renew()
 
 
 def set_user(user: Any) -> None:

@@ -126,7 +126,7 @@ async def _by_token(manager: LoginManager, token: str, call: Call) -> Any:
         return None
     user_id = getattr(user, manager.id_attribute)()
     if not request.is_websocket:  # servers there may have no way to send a cookie
-        write_identity(user, user_id, False)
+        write_identity(user, user_id, False, remembered=True)
         session["_id"] = manager._session_identifier_generator()
         if found.seconds is not None:
             session["_remember_seconds"] = found.seconds

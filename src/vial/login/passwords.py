@@ -43,7 +43,8 @@ class PasswordCheck:
     """Whether a password was right, as its truth: ``if verify_password(…):``."""
 
     ok: bool
-    #: The hash is of an older kind or cost than new ones: store ``hash_password(password)``.
+    #: The hash is of an older kind or cost than new ones: store ``hash_password(password)``. Never
+    #: for a wrong password.
     needs_rehash: bool = False
 
     def __bool__(self) -> bool:
@@ -101,9 +102,10 @@ def _verify(hasher: PasswordHasher, password_hash: str | None, data: bytes) -> P
 
 def _verify_older(password_hash: str, password: str) -> PasswordCheck:
     try:
-        return PasswordCheck(check_password_hash(password_hash, password), True)
+        ok = check_password_hash(password_hash, password)
     except ValueError:  # a damaged hash, or text that UTF-8 cannot carry
-        return PasswordCheck(False)
+        ok = False
+    return PasswordCheck(ok, needs_rehash=ok)
 
 
 def _argon2(password_hash: str | None) -> str | None:
