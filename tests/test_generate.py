@@ -56,6 +56,22 @@ def test_a_view_is_listed_where_people_read_it(shop: Path, monkeypatch: pytest.M
     assert lines[start + 1 : start + 5] == ["    pages,", "    blog_posts,", "    zebras,", "]"]
 
 
+def test_a_model_is_listed_where_the_database_finds_it(shop: Path) -> None:
+    generate("model", "Article", "title:str")
+    generate("model", "Author", "name:str")
+    assert (shop / "shop/models/__init__.py").read_text().splitlines()[2:] == [
+        "from ..extensions import db",
+        "from .article import Article",
+        "from .author import Author",
+        "",
+        "__all__ = [",
+        '    "db",',
+        '    "Article",',
+        '    "Author",',
+        "]",
+    ]
+
+
 def test_nothing_is_written_over(shop: Path) -> None:
     generate("model", "Article", "title:str")
     (shop / "tests/test_search.py").symlink_to("nowhere")
@@ -91,6 +107,7 @@ def test_a_dry_run_says_what_would_be_done(shop: Path) -> None:
         ("model A 1:str", "is no name for a field"),
         ("model A x:str;import:str", "'x:str;import:str' is no field"),
         ("model A metadata:str", "'metadata' is taken by the library beneath"),
+        ("model A query:str", "'query' is taken by the library beneath"),
         ("model A id:int", "'id' is taken"),
         ("model A int:int", "'int' is taken"),
         ("model A t:str t:text", "there is a field 't' already"),
@@ -101,6 +118,7 @@ def test_a_dry_run_says_what_would_be_done(shop: Path) -> None:
         ("form A data:str", "'data' is taken"),
         ("form A validate_x:str", "'validate_x' is taken"),
         ("form A csrf_token:str", "'csrf_token' is taken"),
+        ("form A submit:bool", "'submit' is taken"),
     ],
 )
 def test_names_and_fields_that_cannot_be_are_refused(

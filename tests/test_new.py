@@ -18,6 +18,7 @@ from vial.cli.projects import creation
 KINDS = {
     "pages": [],
     "pages without a database": ["--database", "none"],
+    "pages with accounts": ["--login"],
     "pages with PostgreSQL": ["--database", "postgresql"],
     "api": ["--api"],
     "api without a database": ["--api", "--database", "none"],
@@ -64,6 +65,30 @@ def test_it_says_what_it_made_and_what_comes_next(folder: Path) -> None:
     assert f"Made {folder / 'shop'} (" in said
     assert "files): pages with Bootstrap, SQLite." in said
     assert said.endswith('Next: cd shop pip install -e ".[dev]" vial run --debug')
+
+
+def test_with_accounts_the_database_comes_before_the_server(folder: Path) -> None:
+    said = new("shop", "--login")
+    assert "files): pages with Bootstrap, SQLite, accounts." in said
+    assert said.endswith('pip install -e ".[dev]" vial db upgrade vial run --debug')
+
+
+def test_it_depends_on_what_it_uses_and_no_more(folder: Path) -> None:
+    extras = {}
+    for name, options in KINDS.items():
+        new(name.replace(" ", "-"), *options)
+        text = (folder / name.replace(" ", "-") / "pyproject.toml").read_text()
+        extras[name] = text.split("vial-web[")[1].split("]")[0]
+    assert extras == {
+        "pages": "dotenv,bootstrap,forms,sqlalchemy",
+        "pages without a database": "dotenv,bootstrap,forms",
+        "pages with accounts": "dotenv,bootstrap,forms,sqlalchemy,login",
+        "pages with PostgreSQL": "dotenv,bootstrap,forms,sqlalchemy",
+        "api": "dotenv,sqlalchemy",
+        "api without a database": "dotenv",
+        "api with MariaDB": "dotenv,sqlalchemy",
+        "minimal": "dotenv",
+    }
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes of files are Unix's")
@@ -117,6 +142,9 @@ def test_a_name_that_no_package_can_have_is_refused(folder: Path, name: str, rea
         (["--minimal", "--api"], "two kinds of project: choose one"),
         (["--minimal", "--database", "sqlite"], "'--minimal' has no database"),
         (["--database", "oracle"], "'oracle' is not one of"),
+        (["--login", "--api"], "'--login' makes pages, and a project with '--api' has none"),
+        (["--login", "--minimal"], "'--login' makes pages"),
+        (["--login", "--database", "none"], "'--login' keeps accounts in a database"),
     ],
 )
 def test_options_that_contradict_are_refused(folder: Path, options: list[str], reason: str) -> None:
@@ -178,11 +206,3 @@ def test_the_command_line_does_not_load_what_only_this_command_needs() -> None:
     code = "import sys, vial.cli; print('jinja2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
-
-
-def test_bootstrap_keeps_its_notice(folder: Path) -> None:
-    new("shop")
-    vendor = folder / "shop/shop/static/vendor/bootstrap"
-    assert "The MIT License" in (vendor / "LICENSE").read_text()
-    for name in ("bootstrap.min.css", "bootstrap.bundle.min.js"):
-        assert "Licensed under MIT" in (vendor / name).read_text()[:300]

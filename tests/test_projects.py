@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 from uuid import uuid4
 from zipfile import ZipFile
 
 import click
 import psycopg
+import pymysql
 import pytest
 from click.testing import CliRunner
 from serving import free_port, wait_for
@@ -27,6 +29,7 @@ from vial.cli.projects.rendering import TEMPLATES
 pytestmark = [pytest.mark.slow, pytest.mark.service]
 
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432")
+MARIADB = os.environ.get("TEST_MARIADB", "mariadb://root@127.0.0.1:3306")
 FIELDS = ["title:str", "body:text", "price:decimal", "done:bool:optional"]
 FIELDS += ["due:date", "at:datetime", "score:float", "n:int"]
 
@@ -183,21 +186,71 @@ def test_pages_work_from_the_beginning_and_with_all_that_is_generated(
 
 def step_up_and_down(environment: Environment, project: Path, **variables: str) -> None:
     """One migration with all models, there and back, by the commands of the README."""
-    for command in (["migrate", "-m", "all models"], ["upgrade"], ["downgrade"], ["upgrade"]):
+    write = ["migrate", "-m", "all models"]
+    for command in (["upgrade"], write, ["upgrade"], ["downgrade"], ["upgrade"]):
         environment.vial(project, "db", *command, **variables)
     assert "(head)" in environment.vial(project, "db", "current", **variables)
+    environment.vial(project, "db", "check", **variables)
+
+
+def test_pages_with_accounts_work_from_the_beginning(environment: Environment) -> None:
+    project = environment.new("club", "--login")
+    generate(project, ["model", "Note", "body:text", "user:references"])
+    step_up_and_down(environment, project)
+    environment.check(project)
+    with Server(environment, project, "run") as server:
+        assert ">Log in</h1>" in server.get("/profile")[1]  # it leads there
 
 
 @pytest.fixture
 def databases() -> Iterator[list[str]]:
     """The URLs of two PostgreSQL databases, empty, and gone afterwards."""
-    names = [f"vial_{uuid4().hex}" for _ in range(2)]
+    names = _names()
     with psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True) as connection:
         for name in names:
             connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
         yield [f"{POSTGRESQL.replace(':', '+psycopg:', 1)}/{name}" for name in names]
         for name in names:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+
+
+def _names() -> list[str]:
+    return [f"vial_{uuid4().hex}" for _ in range(2)]
+
+
+@pytest.fixture
+def mariadb() -> Iterator[list[str]]:
+    """The same on MariaDB."""
+    names = _names()
+    parts = urlsplit(MARIADB)
+    connection = pymysql.connect(
+        host=parts.hostname or "127.0.0.1",
+        port=parts.port or 3306,
+        user=parts.username,
+        password=parts.password or "",
+    )
+    with connection, connection.cursor() as cursor:
+        for name in names:
+            cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        yield [f"{MARIADB.replace(':', '+pymysql:', 1)}/{name}" for name in names]
+        for name in names:
+            cursor.execute(f"DROP DATABASE {name}")
+
+
+def test_accounts_on_mariadb(environment: Environment, mariadb: list[str]) -> None:
+    project = environment.new("guild", "--login", "--database", "mariadb")
+    generate(project, ["model", "Item", *FIELDS, "user:references"])
+    database, database_of_tests = mariadb
+    step_up_and_down(environment, project, DATABASE_URL=database)
+    environment.check(project, TEST_DATABASE_URL=database_of_tests)
+
+
+def test_accounts_on_postgresql(environment: Environment, databases: list[str]) -> None:
+    project = environment.new("order", "--login", "--database", "postgresql")
+    generate(project, ["model", "Item", *FIELDS, "user:references"])
+    database, database_of_tests = databases
+    step_up_and_down(environment, project, DATABASE_URL=database)
+    environment.check(project, TEST_DATABASE_URL=database_of_tests)
 
 
 def test_an_api_with_postgresql_is_served_in_production(

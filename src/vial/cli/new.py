@@ -19,7 +19,8 @@ DATABASES = {"none": "no database", "sqlite": "SQLite", "postgresql": "PostgreSQ
     type=click.Choice(list(DATABASES)),
     help="Models, sessions and migrations for it; sqlite if not given, none with '--minimal'.",
 )
-def new_command(name: str, minimal: bool, api: bool, database: str | None) -> None:
+@click.option("--login", is_flag=True, help="Accounts: register, log in and out, change passwords.")
+def new_command(name: str, minimal: bool, api: bool, database: str | None, login: bool) -> None:
     """Make a new project in a folder NAME, or in the current folder if NAME is '.'.
 
     The folder must be empty or not exist; nothing is ever written over. The project passes its own
@@ -32,12 +33,26 @@ def new_command(name: str, minimal: bool, api: bool, database: str | None) -> No
     if minimal and database not in (None, "none"):
         raise click.UsageError("'--minimal' has no database; leave out one of the two options.")
     chosen = database or ("none" if minimal else "sqlite")
-    project, target = plan(name, kind, chosen)
+    if login:
+        _check_login(kind, chosen)
+    project, target = plan(name, kind, chosen, login)
     files = create(project, target)
-    click.echo(f"Made {target} ({len(files)} files): {WHAT[kind]}, {DATABASES[chosen]}.\n\nNext:\n")
+    what = [WHAT[kind], DATABASES[chosen], *(["accounts"] if login else [])]
+    click.echo(f"Made {target} ({len(files)} files): {', '.join(what)}.\n\nNext:\n")
     if name != ".":
         click.echo(f"  cd {name}")
-    click.echo('  pip install -e ".[dev]"\n  vial run --debug')
+    click.echo('  pip install -e ".[dev]"')
+    if login:
+        click.echo("  vial db upgrade")
+    click.echo("  vial run --debug")
+
+
+def _check_login(kind: str, database: str) -> None:
+    """:raises click.UsageError: for a project in which accounts have no place."""
+    if kind != "pages":
+        raise click.UsageError(f"'--login' makes pages, and a project with '--{kind}' has none.")
+    if database == "none":
+        raise click.UsageError("'--login' keeps accounts in a database: leave out 'none'.")
 
 
 def _kind(minimal: bool, api: bool) -> str:

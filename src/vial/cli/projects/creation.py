@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from .names import check_project, words
-from .rendering import Files, render_folders, write
+from .rendering import SUFFIX, Files, render_folders, write
 
 # What may be in a folder that `vial new .` fills: people begin with one of these.
 TOLERATED = frozenset((".git", ".venv", "venv"))
@@ -23,11 +23,20 @@ FOLDERS = {
     "api": ["common", "structure", "api"],
     "pages": ["common", "structure", "pages"],
 }
+# What `vial db init` makes a folder of; the projects' have the same files.
+MIGRATIONS = Path(__file__).parents[2] / "sqlalchemy/migrating/templates"
 DRIVERS = {
     "none": None,
     "sqlite": None,
     "postgresql": "psycopg[binary]>=3.2",
     "mariadb": "pymysql>=1.1",
+}
+# By the name of an extension, the extra that it comes with.
+EXTENSIONS = {
+    "bootstrap": "bootstrap",
+    "csrf": "forms",
+    "db": "sqlalchemy",
+    "login_manager": "login",
 }
 URLS = {
     "none": "",
@@ -45,24 +54,49 @@ class Project:
     package: str
     kind: str
     database: str
+    login: bool
 
     def files(self) -> Files:
         """Every file by its path, ready to be written."""
-        folders = FOLDERS[self.kind] + (["database"] if self.database != "none" else [])
+        database = None if self.database == "none" else self.database
+        optional = {"batteries": self._extensions, "database": database, "login": self.login}
+        folders = [*FOLDERS[self.kind], *(name for name, wanted in optional.items() if wanted)]
         values = {
             "name": self.name,
             "title": words(self.name),
             "package": self.package,
             "kind": self.kind,
-            "database": None if self.database == "none" else self.database,
+            "database": database,
+            "login": self.login,
+            "extensions": self._extensions,
+            "extras": ["dotenv", *(EXTENSIONS[name] for name in self._extensions)],
             "driver": DRIVERS[self.database],
             "database_url": URLS[self.database].format(self.package),
             "secret_key": secrets.token_hex(32),
         }
-        return render_folders(folders, values)
+        return render_folders(folders, values) | (_migrations() if database else {})
+
+    @property
+    def _extensions(self) -> list[str]:
+        """The names in its ``extensions.py``."""
+        wanted = {
+            "bootstrap": self.kind == "pages",
+            "csrf": self.kind == "pages",
+            "db": self.database != "none",
+            "login_manager": self.login,
+        }
+        return [name for name, is_wanted in wanted.items() if is_wanted]
 
 
-def plan(name: str, kind: str, database: str) -> tuple[Project, Path]:
+def _migrations() -> Files:
+    return {
+        f"migrations/{path.name.removesuffix(SUFFIX)}": path.read_bytes()
+        for path in sorted(MIGRATIONS.iterdir())
+        if path.is_file()
+    }
+
+
+def plan(name: str, kind: str, database: str, login: bool) -> tuple[Project, Path]:
     """The project and the folder that it goes to, both found to be good.
 
     :param name: a name, or ``.`` for the current folder.
@@ -70,7 +104,7 @@ def plan(name: str, kind: str, database: str) -> tuple[Project, Path]:
     """
     target = Path.cwd() / name if name != "." else Path.cwd()
     label = target.name if name == "." else name
-    project = Project(label, check_project(label), kind, database)
+    project = Project(label, check_project(label), kind, database, login)
     _check_target(target, tolerated=TOLERATED if name == "." else frozenset())
     return project, target
 

@@ -33,7 +33,7 @@ REFERENCES = "references"
 # Names that classes of SQLAlchemy and WTForms have themselves, or that the lines of a model use.
 MODEL_NAMES = frozenset(
     (
-        *("id", "metadata", "registry"),
+        *("id", "metadata", "query", "query_class", "registry"),
         *("bool", "dt", "float", "int", "mapped_column", "relationship", "str"),
     )
 )
@@ -41,7 +41,7 @@ MODEL_CLASSES = frozenset(("Base", "Decimal", "ForeignKey", "Mapped", "Numeric",
 FORM_NAMES = frozenset(
     (
         *("csrf_token", "data", "errors", "form_errors", "meta", "populate_obj", "process"),
-        *("validate", "validate_on_submit"),
+        *("hidden_tag", "is_submitted", "submit", "validate", "validate_on_submit"),
     )
 )
 

@@ -83,8 +83,8 @@ def model(name: str, specifications: Sequence[str]) -> Change:
     if not project.has_database:
         raise click.ClickException(
             "This project has no database, so there is nothing to keep a model in. Make one with"
-            " 'vial new NAME --database sqlite' and take over its database.py, models/,"
-            " migrations/ and the lines of config.py."
+            " 'vial new NAME --database sqlite' and take over its extensions.py, models/,"
+            " migrations/ and the lines of config.py and __init__.py."
         )
     if class_name(part) in MODEL_CLASSES:
         raise click.BadParameter(f"{class_name(part)!r} is the name of something that models use.")
@@ -118,7 +118,7 @@ def form(name: str, specifications: Sequence[str]) -> Change:
     change.add(f"{project.package}/forms/{part}.py", "form.py", values)
     change.add(f"tests/test_{part}_form.py", "form_test.py", values)
     change.advice = (
-        '{% from "macros/forms.html" import render_form %} {{ render_form(form) }} shows it.'
+        '{% from "bootstrap5/form.html" import render_form %} {{ render_form(form) }} shows it.'
     )
     return change
 
@@ -185,7 +185,7 @@ def _form_values(fields: list[Field]) -> dict[str, Any]:
     """What the templates of a form name besides."""
     return {
         "fields": fields,
-        "classes": sorted({TYPES[one.type][2] for one in fields}),
+        "classes": sorted({"SubmitField", *(TYPES[one.type][2] for one in fields)}),
         "validators": sorted({name for one in fields for name in one.validators}),
         "required": [one for one in fields if not one.optional and one.type != "bool"],
     }

@@ -17,8 +17,9 @@ PART = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 # What a project imports or has beside its package: a package of that name would hide it.
 TAKEN = frozenset(
     (
-        *("alembic", "blinker", "bootstrap", "click", "conftest", "docs", "dotenv", "flask"),
-        *("granian", "itsdangerous", "jinja2", "markupsafe", "migrations", "msgpack", "packaging"),
+        *("alembic", "argon2", "blinker", "bootstrap", "click", "conftest", "docs", "dotenv"),
+        *("flask", "granian", "instance", "itsdangerous", "jinja2", "markupsafe", "migrations"),
+        *("msgpack", "packaging"),
         *("pip", "psycopg", "pydantic", "pymysql", "pytest", "redis", "ruff", "setuptools"),
         *("socketio", "sqlalchemy", "static", "templates", "test", "tests", "vial", "watchfiles"),
         *("werkzeug", "wsgi", "wtforms"),

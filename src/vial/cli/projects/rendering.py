@@ -16,16 +16,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 SUFFIX = ".tmpl"
 DOT = "dot-"  # hidden files are not hidden among the templates
 PACKAGE = "package"  # the folder that gets the project's name
-#: What projects get a copy of, by kind: its name in the folder VENDOR, its path among the ASSETS.
-ASSETS = Path(__file__).parents[2] / "bootstrap" / "static"
-COPIED = {
-    "pages": {
-        "bootstrap.min.css": "css/bootstrap.min.css",
-        "bootstrap.bundle.min.js": "js/bootstrap.bundle.min.js",
-        "LICENSE": "licenses/bootstrap.txt",
-    }
-}
-VENDOR = "static/vendor/bootstrap"
 
 Files = dict[str, bytes]  # by path inside the project, with slashes
 
@@ -66,25 +56,10 @@ def render(name: str, values: Mapping[str, Any]) -> str:
 def render_folders(folders: Iterable[str], values: Mapping[str, Any]) -> Files:
     """All files of these folders; one of a later folder stands for one of an earlier."""
     return {
-        target: content
-        for folder in folders
-        for files in (_rendered(folder, values), _copied(folder, values))
-        for target, content in files.items()
-    }
-
-
-def _rendered(folder: str, values: Mapping[str, Any]) -> Files:
-    return {
         _target(path.relative_to(TEMPLATES / folder), values): _content(path, values)
+        for folder in folders
         for path in _files(TEMPLATES / folder)
     }
-
-
-def _copied(kind: str, values: Mapping[str, Any]) -> Files:
-    """Bootstrap, of which there is one copy in Vial."""
-    files = COPIED.get(kind, {}).items()
-    folder = f"{values['package']}/{VENDOR}"
-    return {f"{folder}/{name}": (ASSETS / path).read_bytes() for name, path in files}
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -99,7 +74,7 @@ def _target(path: Path, values: Mapping[str, Any]) -> str:
 
 
 def _content(path: Path, values: Mapping[str, Any]) -> bytes:
-    """What is no template is copied as it is."""
+    """What is no template is copied as it is, Bootstrap above all."""
     if path.suffix != SUFFIX:
         return path.read_bytes()
     name = path.relative_to(TEMPLATES).as_posix().removesuffix(SUFFIX)
