@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import sqlalchemy as sa
@@ -97,14 +97,17 @@ def test_a_subclass_without_a_key_shares_the_table_and_one_with_a_key_has_its_ow
             else (mapped_column(primary_key=True))
         )
         kind: Mapped[str] = mapped_column(**no_init(db))
-        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "animal"}
+        __mapper_args__: ClassVar[Any] = {
+            "polymorphic_on": "kind",
+            "polymorphic_identity": "animal",
+        }
 
     class Cat(Animal):
-        __mapper_args__ = {"polymorphic_identity": "cat"}
+        __mapper_args__: ClassVar[Any] = {"polymorphic_identity": "cat"}
 
     class WildDog(Animal):
         id: Mapped[int] = mapped_column(sa.ForeignKey("animal.id"), primary_key=True, **no_init(db))
-        __mapper_args__ = {"polymorphic_identity": "dog"}
+        __mapper_args__: ClassVar[Any] = {"polymorphic_identity": "dog"}
 
     assert Cat.__table__ is Animal.__table__
     assert WildDog.__table__.name == "wild_dog"

@@ -15,7 +15,7 @@ from ..globals import current_app
 from . import lookup, track_modifications
 from .keyset import KeysetPagination
 from .pagination import SelectPagination
-from .session import ContextRegistry, Engines, Session
+from .session import ContextRegistry, Engines, Session, close
 
 if TYPE_CHECKING:
     from .extension import SQLAlchemy
@@ -80,7 +80,7 @@ class AsyncScopedSession(sa_async.async_scoped_session[AsyncSession]):
 
 
 def _page(session: Any, select: sa.Select[Any], options: dict[str, Any]) -> SelectPagination:
-    return SelectPagination(session=session, select=select, **options)
+    return SelectPagination(session=session, select=select, **{"max_per_page": None, **options})
 
 
 def make_async_session(
@@ -98,8 +98,20 @@ def make_async_session(
         class_=AsyncSession, sync_session_class=sync.class_, **sync.kw
     )
     scoped = AsyncScopedSession(made, _no_scope)
-    scoped.registry = ContextRegistry(made)
+    scoped.registry = _Registry(made)
     return scoped
+
+
+class _Registry(ContextRegistry[AsyncSession]):
+    """A context may outlive a loop: ``asyncio.run()`` within ``app.app_context()``."""
+
+    def __call__(self) -> AsyncSession:
+        session = super().__call__()
+        if session._loop is not None and session._loop.is_closed():
+            _tell_lost(session)
+            self.clear()
+            session = super().__call__()
+        return session
 
 
 def _no_scope() -> None:
@@ -120,16 +132,21 @@ def end(scoped: AsyncScopedSession) -> None:
     scoped.registry.clear()
     loop = session._loop
     if not session.in_transaction() or loop is None:
-        session.sync_session.close()
+        close(session.sync_session)
     elif loop is running_loop():
         # A context that async code entered by itself: it cannot wait here.
-        task = loop.create_task(session.close())
+        task = loop.create_task(session.run_sync(close))
         _closing.add(task)
         task.add_done_callback(_closing.discard)
     elif loop.is_running():
-        asyncio.run_coroutine_threadsafe(session.close(), loop).result(_CLOSE_TIMEOUT)
+        asyncio.run_coroutine_threadsafe(session.run_sync(close), loop).result(_CLOSE_TIMEOUT)
     else:
+        _tell_lost(session)
+
+
+def _tell_lost(session: AsyncSession) -> None:
+    if session.in_transaction():
         current_app.logger.warning(
             "db.async_session was still open when its event loop had ended, and its connection is"
-            " lost. End the coroutine with 'await db.async_session.remove()'."
+            " lost. End what you give to asyncio.run() with 'await db.dispose()'."
         )

@@ -33,19 +33,21 @@ def listen(engine: Engine) -> None:
     sa_event.listen(engine, "handle_error", _tell_lost)
 
 
-def _tell_lost(context: ExceptionContext) -> None:
+def _tell_lost(context: ExceptionContext) -> BaseException | None:
+    """What is raised instead of the error of a driver; None: that of SQLAlchemy."""
     error = context.sqlalchemy_exception
     if not isinstance(error, sa_exc.DBAPIError) or error.orig is None:
-        return
+        return None
     connects = context.connection is None and context.engine is not None
-    if context.is_disconnect or (connects and _is_no_answer(context, error)):
-        context.chained_exception = DatabaseUnavailable(
-            error.statement,
-            error.params,
-            error.orig,
-            hide_parameters=error.hide_parameters,
-            connection_invalidated=error.connection_invalidated,
-        )
+    if not (context.is_disconnect or (connects and _is_no_answer(context, error))):
+        return None
+    return DatabaseUnavailable(
+        error.statement,
+        error.params,
+        error.orig,
+        hide_parameters=error.hide_parameters,
+        connection_invalidated=error.connection_invalidated,
+    )
 
 
 def _is_no_answer(context: ExceptionContext, error: sa_exc.DBAPIError) -> bool:

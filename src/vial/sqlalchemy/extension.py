@@ -11,7 +11,6 @@ import sqlalchemy.exc as sa_exc
 import sqlalchemy.orm as sa_orm
 
 from ..ctx import has_app_context
-from ..flask_mode import Flask
 from ..globals import current_app
 from . import asynchronous, errors, lookup, track_modifications
 from .cli import add_models_to_shell as _add_models_to_shell
@@ -19,9 +18,10 @@ from .engines import AppEngines
 from .keyset import KeysetPagination
 from .migrating import register
 from .model import BindMixin, DefaultMeta, DefaultMetaNoName, Model, NameMixin
+from .modes import is_flask
 from .pagination import Pagination, SelectPagination
 from .query import Query
-from .session import ContextRegistry, Session
+from .session import ContextRegistry, Session, close
 from .table import _Table
 
 if TYPE_CHECKING:
@@ -200,8 +200,10 @@ class SQLAlchemy(Generic[M]):
     def _teardown_session(self, exc: BaseException | None) -> None:
         """Give the connections of a context back."""
         try:
-            self.session.remove()
+            if self.session.registry.has():
+                close(self.session())
         finally:
+            self.session.registry.clear()
             asynchronous.end(self.async_session)
 
     # -- models --------------------------------------------------------------------------------
@@ -377,7 +379,7 @@ class SQLAlchemy(Generic[M]):
         *,
         cursor: str | None = None,
         per_page: int | None = None,
-        max_per_page: int | None = 100,
+        max_per_page: int | None = None,
         error_out: bool = True,
     ) -> KeysetPagination:
         """One page of a select of a model, which ``?cursor=`` finds by what it begins after.
@@ -424,6 +426,6 @@ class SQLAlchemy(Generic[M]):
 
 
 def _default_uri(app: Vial) -> str:
-    if isinstance(app, Flask):
+    if is_flask(app):
         raise RuntimeError("Either 'SQLALCHEMY_DATABASE_URI' or 'SQLALCHEMY_BINDS' must be set.")
     return "sqlite:///app.db"

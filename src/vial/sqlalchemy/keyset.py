@@ -110,11 +110,12 @@ def _keys(select: sa.Select[Any]) -> list[_Key]:
     # SQLAlchemy has no public way to ask for the order.
     keys = [_key(clause) for clause in select._order_by_clauses]
     known = {_name(key) for key in keys}
-    entity = select.column_descriptions[0]["entity"]
+    first = select.column_descriptions[0]
+    entity = first.get("entity")
     if entity is None:
         raise TypeError(
             "db.paginate_keyset() needs a select() of a model, whose primary key makes the order"
-            f" certain, not {select.column_descriptions[0]['expr']!r}."
+            f" certain, not {first['expr']}."
         )
     for column in sa.inspect(entity).mapper.primary_key:
         key = _Key(_attribute(entity, column), keys[-1].descends if keys else False)

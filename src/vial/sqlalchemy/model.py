@@ -53,7 +53,7 @@ class Model:
     #: What :attr:`query` is made of; ``SQLAlchemy(query_class=…)`` sets it.
     query_class: ClassVar[type[Query[Any]]] = Query
     #: A legacy query for this model in the current session; new code writes ``db.select(Model)``.
-    query: ClassVar[Any] = _QueryProperty()
+    query = _QueryProperty()
 
     if TYPE_CHECKING:
         metadata: ClassVar[sa.MetaData]

@@ -11,11 +11,15 @@ import sqlalchemy.orm as sa_orm
 from ..globals import request
 from ..helpers import abort
 from .counting import count_rows
+from .modes import is_flask
 
 __all__ = ["Pagination", "QueryPagination", "SelectPagination"]
 
-#: The highest page, for numbers that no database takes.
+#: The highest number, below those that no database takes.
 _MOST = 2**31
+#: How many items a page has at most if the visitor chooses and the program names no other limit;
+#: in Flask mode there is none.
+MOST_ASKED_FOR = 100
 
 
 class Pagination:
@@ -23,7 +27,8 @@ class Pagination:
 
     :param page: which, from 1; by default the ``page`` of the query string, or 1.
     :param per_page: how many items; by default ``per_page`` of the query string, or 20.
-    :param max_per_page: the most that ``per_page`` may be.
+    :param max_per_page: the most that ``per_page`` may be. Without it the query string gets at
+        most 100, and a program what it says.
     :param error_out: answer 404 to a page that is not there, and to numbers that are none;
         otherwise the first page and 20 items take their place.
     :param count: ask for the total, which costs a query.
@@ -64,6 +69,8 @@ class Pagination:
         max_per_page: int | None = None,
         error_out: bool = True,
     ) -> tuple[int, int]:
+        if max_per_page is None and per_page is None and not is_flask():
+            max_per_page = MOST_ASKED_FOR
         page = _number("page", page, 1, error_out)
         per_page = _number("per_page", per_page, 20, error_out)
         return page, per_page if max_per_page is None else min(per_page, max_per_page)

@@ -10,7 +10,7 @@ import sqlalchemy.exc as sa_exc
 import sqlalchemy.orm as sa_orm
 from sqlalchemy.util import ScopedRegistry
 
-from ..globals import app_ctx, g
+from ..globals import app_ctx, current_app, g
 
 if TYPE_CHECKING:
     from .extension import SQLAlchemy
@@ -113,6 +113,18 @@ class ContextRegistry(ScopedRegistry[S]):
     def clear(self) -> None:
         """Forget the session of the current context."""
         g.pop(self._name, None)
+
+
+def close(session: sa_orm.Session) -> None:
+    """Give the connection of a session back, also one that is broken.
+
+    What a session did not commit is lost in any case, so that is no error of the request.
+    """
+    try:
+        session.close()
+    except sa_exc.DBAPIError as e:
+        current_app.logger.warning("The connection of a session broke before its end: %s", e.orig)
+        session.invalidate()
 
 
 def _app_ctx_id() -> int:
