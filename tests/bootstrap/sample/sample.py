@@ -86,6 +86,7 @@ def create_app(**config: Any) -> Vial:
     app.config.update(SECRET_KEY="k", BOOTSTRAP_SITE_NAME="Sample", **config)
     Bootstrap5(app)
     app.add_url_rule("/", "index", index, methods=["GET", "POST"])
+    app.add_url_rule("/ready", "ready", lambda: "ready")
     app.add_url_rule("/other", "other", lambda: render_template("other.html"))
     app.add_url_rule("/people/<int:id>", "person", lambda id: f"{id}", methods=["GET", "POST"])
     app.after_request(add_policy)
