@@ -24,6 +24,7 @@ from serving import free_port, wait_for
 
 from vial.cli.generate import generate_command
 from vial.cli.new import new_command
+from vial.cli.projects.creation import MIGRATIONS
 from vial.cli.projects.rendering import TEMPLATES
 
 pytestmark = [pytest.mark.slow, pytest.mark.service]
@@ -84,10 +85,11 @@ class Environment:
         return self.folder / name
 
     def check(self, project: Path, **variables: str) -> None:
-        """Its own tests and linters."""
+        """Its own tests and linters, and `vial check`."""
         self.python_m("pytest", "-p", "no:cacheprovider", cwd=project, **variables)
         self.python_m("ruff", "check", "--no-cache", ".", cwd=project)
         self.python_m("ruff", "format", "--no-cache", "--check", ".", cwd=project)
+        self.vial(project, "check")
 
     def vial(self, project: Path, *arguments: str, **variables: str) -> str:
         return self.python_m("vial", *arguments, cwd=project, **variables)
@@ -306,7 +308,7 @@ def test_the_wheel_has_what_projects_are_made_of(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, str(source), str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
-    files = {p for p in TEMPLATES.rglob("*") if p.is_file()}
+    files = {p for folder in (TEMPLATES, MIGRATIONS) for p in folder.rglob("*") if p.is_file()}
     with ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert {p.relative_to(source / "src").as_posix() for p in files} <= names
