@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from markupsafe import Markup
 from wtforms import Form
@@ -23,7 +23,13 @@ __all__ = ["FlaskForm"]
 SUBMIT_METHODS = _data.SUBMIT_METHODS
 #: Stands for the data of the request.
 _Auto: Any = object()
+T = TypeVar("T")
 _Validators = Mapping[str, Sequence[Any]]
+
+
+def _setting(read: Callable[[Any], T]) -> T:
+    """A setting that is read once for each form; a class may have a plain value instead."""
+    return lazy(read)  # type: ignore[return-value]
 
 
 class FlaskForm(Form):
@@ -39,27 +45,27 @@ class FlaskForm(Form):
 
         csrf_class = _FlaskFormCSRF
 
-        @lazy
+        @_setting
         def csrf(self) -> bool:
             """Whether the form has a token."""
             return bool(current_app.config.get("WTF_CSRF_ENABLED", True))
 
-        @lazy
+        @_setting
         def csrf_context(self) -> Any:
             """What a token belongs to."""
             return session
 
-        @lazy
+        @_setting
         def csrf_secret(self) -> Any:
             """What signs tokens."""
             return current_app.config.get("WTF_CSRF_SECRET_KEY", current_app.secret_key)
 
-        @lazy
+        @_setting
         def csrf_field_name(self) -> str:
             """The name of the token's field, and of its secret in the session."""
             return str(current_app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token"))
 
-        @lazy
+        @_setting
         def csrf_time_limit(self) -> int | None:
             """Seconds that a token is good for; None for as long as the session."""
             limit: int | None = current_app.config.get("WTF_CSRF_TIME_LIMIT", 3600)
