@@ -299,7 +299,7 @@ def test_header_loaders_are_deprecated_on_both() -> None:
     for io in (flask_login, vial.login):
         program = Program(io)
         with pytest.warns(DeprecationWarning):
-            program.manager.header_loader(lambda header: program.users.get(header))
+            program.manager.header_loader(program.users.get)
         client = program.app.test_client()
         assert client.get("/me", headers={"Authorization": "bob"}).text == "bob"
         assert client.get("/me", headers={"Authorization": "x"}).status_code == 302

@@ -290,6 +290,21 @@ def test_those_whose_login_is_not_fresh_go_to_the_page_for_that(site: Site) -> N
     assert client.get("/pay").text == "again!"
 
 
+def test_a_message_waits_once(site: Site) -> None:
+    client = site.app.test_client()
+    for _ in range(3):
+        client.get("/me")
+    with client.session_transaction() as kept:
+        assert len(kept["_flashes"]) == 1
+
+
+def test_the_current_user_may_log_in_again(site: Site) -> None:
+    site.app.add_url_rule(
+        "/again", "again", lambda: f"{login_user(current_user)} {current_user.id}"
+    )
+    assert site.logged_in().get("/again").text == "True ada"
+
+
 def test_the_page_asked_for_may_be_kept_in_the_session(site: Site) -> None:
     site.app.config["USE_SESSION_FOR_NEXT"] = True
     client = site.app.test_client()

@@ -109,6 +109,17 @@ def test_json_names_accounts_too_and_nonsense_is_counted_as_nobody(client: Any) 
     assert attempts(client, 11, json={"email": "ada"}) == [200] * 9 + [429] * 2
 
 
+def test_a_field_that_nobody_reads_does_not_begin_a_new_count(client: Any) -> None:
+    codes = [attempts(client, 1, data={"email": "ada", "username": f"x{i}"})[0] for i in range(11)]
+    assert codes == [200] * 10 + [429]
+
+
+def test_all_accounts_together_have_ten_times_as_many_from_one_address(client: Any) -> None:
+    codes = [attempts(client, 1, f"user-{i}")[0] for i in range(101)]
+    assert codes == [200] * 100 + [429]
+    assert attempts(client, 1, environ_base={"REMOTE_ADDR": "10.1.1.1"}) == [200]
+
+
 def test_a_field_and_a_limit_may_be_named(clock: Clock) -> None:
     client = make(LoginThrottle(2, 5, field="mail")).test_client()
     data = {"username": "x", "mail": "ada"}
@@ -136,12 +147,12 @@ def test_an_app_can_turn_it_off_and_apps_do_not_count_together(clock: Clock) -> 
 
 
 def test_it_takes_a_bounded_amount_of_memory(clock: Clock) -> None:
-    counted = throttle.Attempts(10, 60.0, most=100)
+    counted = throttle.Attempts(60.0, most=100)
     for i in range(1000):
-        assert counted.wait(str(i)) == 0
+        assert counted.wait(str(i), 10) == 0
     assert len(counted._times) == 100
     for _ in range(1000):
-        counted.wait("same")
+        counted.wait("same", 10)
     assert len(counted._times["same"]) == 10
 
 

@@ -244,6 +244,34 @@ def test_whether_somebody_is_remembered_can_be_asked(site: Site) -> None:
     assert bearing(site, "forged").get("/asked").text == "False"
 
 
+def test_a_login_of_somebody_else_ends_the_remembered_one(site: Site) -> None:
+    site.manager.remember_store = store = Store()
+    client = site.logged_in(remember="yes")
+    site.logged_in("bob", client)
+    client.delete_cookie("session")
+    assert client.get("/page").text == "nobody" and store.kept == {}
+    client = site.logged_in(remember="yes")
+    site.logged_in("ada", client)
+    client.delete_cookie("session")
+    assert client.get("/page").text == "ada"
+
+
+def test_a_token_that_was_revoked_is_not_replaced(site: Site) -> None:
+    site.app.config["REMEMBER_COOKIE_REFRESH_EACH_REQUEST"] = True
+    site.app.add_url_rule("/renew", "renew", lambda: str(renew_session()))
+    site.manager.remember_store = store = Store()
+    client = site.logged_in(remember="yes")
+    store.kept.clear()
+    client.get("/renew")
+    assert client.get("/me").text == "ada" and store.kept == {}
+
+
+def test_a_cookie_is_taken_away_with_its_flags(site: Site) -> None:
+    client = site.logged_in(remember="yes")
+    header = set_cookie(client.get("/logout", base_url="https://localhost"))
+    assert "Max-Age=0; Secure; HttpOnly; Path=/; SameSite=Lax" in header
+
+
 def test_a_logout_at_once_is_not_remembered(site: Site) -> None:
     from vial.login import logout_user
 

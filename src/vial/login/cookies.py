@@ -19,21 +19,31 @@ def finish(manager: LoginManager, response: Any) -> Any:
     """Do what is left to do for the response of a request that asked for its user."""
     if USER not in g and COOKIE not in g:
         return response  # it was loaded in case somebody asks, and nobody did
-    wanted = g.get(COOKIE) or _refreshes()
+    wanted = g.get(COOKIE) or _refreshes(manager)
     if wanted == "set" and "_user_id" in session:
         set_cookie(manager, response)
     elif wanted == "clear":
-        clear_cookie(response)
+        response.delete_cookie(cookie_name(), **_place(), **(_flags() if is_modern() else {}))
     if is_modern():
         _limit_caches(manager, response)
     return response
 
 
-def _refreshes() -> str | None:
+def _refreshes(manager: LoginManager) -> str | None:
     """Whether the cookie is sent again; Flask-Login does so whether one came or not."""
-    if not the_app().config.get("REMEMBER_COOKIE_REFRESH_EACH_REQUEST"):
+    if not _setting("REFRESH_EACH_REQUEST", False):
         return None
-    return "set" if remember_cookie() is not None or not is_modern() else None
+    return "set" if not is_modern() or remembers(manager, session.get("_user_id")) else None
+
+
+def remembers(manager: LoginManager, user_id: Any) -> bool:
+    """Whether the cookie that came is a good one of this user."""
+    token = remember_cookie()
+    found = None if token is None else read_remembered(token)
+    if found is None or found.user_id != str(user_id):
+        return False
+    store = manager.remember_store
+    return store is None or store.has(found.token_id, found.user_id)
 
 
 def set_cookie(manager: LoginManager, response: Any) -> None:
@@ -50,16 +60,17 @@ def set_cookie(manager: LoginManager, response: Any) -> None:
         cookie_name(),
         value=value,
         expires=expires,
-        secure=_setting("SECURE", request.is_secure if is_modern() else COOKIE_SECURE),
-        httponly=_setting("HTTPONLY", COOKIE_HTTPONLY),
-        samesite=_setting("SAMESITE", "Lax" if is_modern() else COOKIE_SAMESITE),
+        **_flags(),
         **_place(),
     )
 
 
-def clear_cookie(response: Any) -> None:
-    """Let the browser forget the user."""
-    response.delete_cookie(cookie_name(), **_place())
+def _flags() -> dict[str, Any]:
+    return {
+        "secure": _setting("SECURE", request.is_secure if is_modern() else COOKIE_SECURE),
+        "httponly": _setting("HTTPONLY", COOKIE_HTTPONLY),
+        "samesite": _setting("SAMESITE", "Lax" if is_modern() else COOKIE_SAMESITE),
+    }
 
 
 def _duration() -> timedelta:

@@ -9,6 +9,7 @@ from hashlib import sha512
 from typing import Any
 
 from ..app import Vial
+from ..callables import never_waits
 from ..ctx import after_this_request
 from ..flask_mode import Flask
 from ..globals import current_app, find_request_ctx, g, request, session
@@ -129,9 +130,4 @@ def before_response(finish: Any) -> None:
     if ctx is None or FINISHES in g or request.is_websocket or is_event():
         return
     mark(FINISHES)
-
-    async def finish_on_loop(response: Any) -> Any:
-        return finish(response)
-
-    # PERF: beside a loop a sync function would go to a thread and back, for less work than that.
-    after_this_request(finish_on_loop if ctx.plan.is_async else finish)
+    after_this_request(never_waits(finish))

@@ -22,6 +22,7 @@ from .identity import (
     USER,
     before_response,
     create_identifier,
+    is_modern,
     mark,
     set_user,
     the_app,
@@ -182,8 +183,7 @@ class LoginManager:
         if not view or request.is_websocket:
             abort(401)
         if message:
-            translate = self.localize_callback
-            flash(message if translate is None else translate(message), category=category)
+            self._flash(message, category)
         if the_app().config.get("USE_SESSION_FOR_NEXT", config.USE_SESSION_FOR_NEXT):
             url = expand_login_view(view)
             session["_id"] = self._session_identifier_generator()
@@ -192,6 +192,12 @@ class LoginManager:
         else:
             url = login_url(view, next_url=request.url)
         return redirect(url, external=True)  # which the program has named
+
+    def _flash(self, message: str, category: str) -> None:
+        text = message if self.localize_callback is None else self.localize_callback(message)
+        # Once: a script that asks every second would fill the cookie.
+        if not is_modern() or [category, text] not in map(list, session.get("_flashes", ())):
+            flash(text, category=category)
 
     # -- finding the user ------------------------------------------------------------------------
 

@@ -29,10 +29,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 FIELDS = ("username", "email", "login", "user", "name", "account")
 #: Accounts and addresses that are known at once, each with the times of its attempts.
 MOST_KEYS = 10_000
+#: How many more attempts one address has for all accounts together.
+ALL_ACCOUNTS = 10
 #: Letters of an account's name that count.
 LONGEST_ACCOUNT = 200
 #: Seconds that Redis may take, and for which it is left alone after it failed.
 REDIS_TIMEOUT, REDIS_PAUSE = 1.0, 10.0
+
+_PREFIX = "vial:login:"
 
 log = getLogger("vial.login")
 
@@ -40,18 +44,18 @@ log = getLogger("vial.login")
 class Attempts:
     """The attempts of the last seconds, in this process, for a bounded number of keys."""
 
-    def __init__(self, limit: int, per: float, most: int = MOST_KEYS) -> None:
-        self._limit, self._per, self._most = limit, per, most
+    def __init__(self, per: float, most: int = MOST_KEYS) -> None:
+        self._per, self._most = per, most
         self._times: OrderedDict[str, list[float]] = OrderedDict()
         self._lock = Lock()
 
-    def wait(self, key: str) -> float:
+    def wait(self, key: str, limit: int) -> float:
         """Count an attempt; seconds to wait before the next, if this is one too many."""
         with self._lock:
             now = time.monotonic()
             times = [at for at in self._times.pop(key, ()) if at > now - self._per]
             self._times[key] = times
-            if len(times) >= self._limit:
+            if len(times) >= limit:
                 return times[0] + self._per - now
             times.append(now)
             if len(self._times) > self._most:
@@ -63,8 +67,9 @@ class LoginThrottle:
     """Decorates a view that logs people in: beyond the limit it answers 429 with ``Retry-After``.
 
     Counted are requests that change something (``POST``, …), whether the password was right or
-    not, by the account that they name and the address they come from; of IPv6 its network. An
-    address is what ``request.remote_addr`` says, so nobody's word but that of ``TRUSTED_PROXIES``.
+    not, by the account that they name and the address they come from; of IPv6 its network. All
+    accounts together have ten times as many from one address. An address is what
+    ``request.remote_addr`` says, so nobody's word but that of ``TRUSTED_PROXIES``.
 
     Each process counts by itself, unless ``LOGIN_THROTTLE_REDIS`` in the config is the URL of a
     Redis server. While that cannot be reached, they do so again. ``LOGIN_THROTTLE = False`` turns
@@ -73,7 +78,7 @@ class LoginThrottle:
     :param limit: attempts, in
     :param per: seconds.
     :param field: the field of the form, or of the JSON object, that names the account; by default
-        the first there is of :data:`FIELDS`.
+        each there is of :data:`FIELDS`.
     """
 
     def __init__(self, limit: int = 10, per: float = 60.0, *, field: str | None = None) -> None:
@@ -87,58 +92,61 @@ class LoginThrottle:
         @wraps(view)
         def limited(*args: Any, **kwargs: Any) -> Any:
             if self._counts():
-                self.check(self._account())
+                self.check(*self._accounts())
             return view(*args, **kwargs)
 
         @wraps(view)
         async def limited_async(*args: Any, **kwargs: Any) -> Any:
             if self._counts():
-                check = partial(self.check, self._account())
+                check = partial(self.check, *self._accounts())
                 await run_in_pool(check) if _redis_url() else check()
             return await view(*args, **kwargs)
 
         return limited_async if is_async(view) else limited  # type: ignore[return-value]
 
-    def check(self, account: str) -> None:
+    def check(self, *accounts: str) -> None:
         """Count an attempt for an account, where a decorator does not fit.
 
+        :param accounts: several if it is not certain which is meant, as each can be guessed at.
         :raises werkzeug.exceptions.TooManyRequests: if it is one too many.
         """
         app = the_app()
         if app.config.get("LOGIN_THROTTLE", True) is False:
             return
-        seconds = self._wait(app, _key(account, request.remote_addr))
-        if seconds > 0:
-            raise TooManyRequests(
-                "There were too many attempts to log in. Wait a minute and try again.",
-                retry_after=ceil(seconds),
-            )
+        limits = {_key(name, request.remote_addr): self.limit for name in accounts or ("",)}
+        limits[_key(None, request.remote_addr)] = self.limit * ALL_ACCOUNTS
+        for key, limit in limits.items():
+            seconds = self._wait(app, key, limit)
+            if seconds > 0:
+                raise TooManyRequests(
+                    "There were too many attempts to log in. Wait a minute and try again.",
+                    retry_after=ceil(seconds),
+                )
 
     def _counts(self) -> bool:
         return request.method not in ("GET", "HEAD", "OPTIONS")
 
-    def _account(self) -> str:
+    def _accounts(self) -> list[str]:
         data = request.get_json(silent=True) if request.is_json else None
         given = data if isinstance(data, dict) else request.form
         names = FIELDS if self.field is None else (self.field,)
-        return next((str(given[name]) for name in names if name in given), "")
+        # Each: who adds a field that the view does not read must not begin a new count by it.
+        return [str(given[name]) for name in names if name in given]
 
-    def _wait(self, app: Vial, key: str) -> float:
+    def _wait(self, app: Vial, key: str, limit: int) -> float:
         url = _redis_url()
         if url and time.monotonic() - self._redis_failed > REDIS_PAUSE:
             try:
-                return self._wait_by_redis(
-                    url, f"vial:login:{app.name}:{self.limit}:{self.per:g}:{key}"
-                )
+                return self._wait_by_redis(url, f"{_PREFIX}{app.name}:{self.per:g}:{key}", limit)
             except OSError as e:
                 self._redis_failed = time.monotonic()
                 log.warning("Attempts to log in are counted by each process: %s", e)
         own = self._attempts.get(app)
         if own is None:
-            own = self._attempts.setdefault(app, Attempts(self.limit, self.per))
-        return own.wait(key)
+            own = self._attempts.setdefault(app, Attempts(self.per))
+        return own.wait(key, limit)
 
-    def _wait_by_redis(self, url: str, key: str) -> float:
+    def _wait_by_redis(self, url: str, key: str, limit: int) -> float:
         from redis import RedisError
 
         try:
@@ -148,7 +156,7 @@ class LoginThrottle:
                 _, count, left = commands.execute()
         except RedisError as e:
             raise OSError(f"Redis failed ({e})") from e
-        return max(left, 1000) / 1000 if count > self.limit else 0.0
+        return max(left, 1000) / 1000 if count > limit else 0.0
 
 
 #: A :class:`LoginThrottle` of ten attempts a minute: ``@throttle_login`` below the route.
@@ -172,10 +180,12 @@ def _redis(url: str) -> Any:
     return Redis.from_url(url, **timeouts)
 
 
-def _key(account: str, address: str | None) -> str:
-    """One key for all spellings of an account, of a size that does not depend on it."""
-    name = unicodedata.normalize("NFKC", account[:LONGEST_ACCOUNT]).strip().casefold()
-    text = f"{name}\0{_network(address or '')}".encode("utf-8", "surrogatepass")
+def _key(account: str | None, address: str | None) -> str:
+    """One key for all spellings of an account, of a size that does not depend on it; with ``None``
+    that of all accounts."""
+    name = unicodedata.normalize("NFKC", (account or "")[:LONGEST_ACCOUNT]).strip().casefold()
+    kind = "all" if account is None else "one"
+    text = f"{kind}\0{name}\0{_network(address or '')}".encode("utf-8", "surrogatepass")
     return blake2b(text, digest_size=16).hexdigest()
 
 

@@ -15,7 +15,7 @@ from ..callables import is_async
 from ..ctx import has_request_context
 from ..globals import current_app, g, request, session
 from .config import EXEMPT_METHODS
-from .cookies import forget_token
+from .cookies import forget_token, remembers
 from .identity import (
     ABOUT_LOGIN,
     COOKIE,
@@ -115,6 +115,8 @@ def login_user(
     if not force and not user.is_active:
         return False
     manager = _manager()
+    if isinstance(user, LocalProxy):  # current_user
+        user = user._get_current_object()
     user_id = getattr(user, manager.id_attribute)()
     if is_modern() and user_id in (None, "None"):
         raise ValueError(
@@ -124,6 +126,8 @@ def login_user(
     _prove(method)
     if remember:
         _remember(duration)
+    elif is_modern() and remember_cookie() is not None and not remembers(manager, user_id):
+        _forget(manager)  # it would bring back who was here before
     _now(user)
     tell(user_logged_in, user=_get_user())
     return True
@@ -137,6 +141,11 @@ def _remember(duration: timedelta | None) -> None:
     if not isinstance(duration, timedelta):
         raise Exception(f"duration is a datetime.timedelta, not {duration!r}.")
     session["_remember_seconds"] = duration.total_seconds()
+
+
+def _forget(manager: LoginManager) -> None:
+    forget_token(manager)
+    mark(COOKIE, "clear")
 
 
 def _prove(method: str | None) -> None:
@@ -160,8 +169,7 @@ def logout_user() -> bool:
     """
     manager, user = _manager(), _get_user()
     if cookie_name() in request.cookies:
-        forget_token(manager)
-        mark(COOKIE, "clear")
+        _forget(manager)
     elif g.get(COOKIE) == "set":  # logged in by this very request
         g.pop(COOKIE)
     if is_modern():
@@ -198,7 +206,7 @@ def renew_session() -> None:
     user = _get_user()
     if _is_of_session(user):
         session[FINGERPRINT_KEY] = fingerprint(the_app(), user, "session")
-        if remember_cookie() is not None:
+        if remembers(_manager(), session["_user_id"]):
             mark(COOKIE, "set")
     mark(ABOUT_LOGIN)
 
@@ -211,8 +219,8 @@ def login_fresh() -> bool:
 
 def _is_of_session(user: Any) -> bool:
     """Whether a user is who the session says, and was not found by the request."""
-    get_id = getattr(user, _manager().id_attribute)
-    return session.get("_user_id") is not None and bool(session["_user_id"] == get_id())
+    user_id, get_id = session.get("_user_id"), getattr(user, _manager().id_attribute, None)
+    return user_id is not None and get_id is not None and bool(user_id == get_id())
 
 
 def login_remembered() -> bool:
