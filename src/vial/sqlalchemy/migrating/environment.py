@@ -12,7 +12,7 @@ from alembic import context
 from sqlalchemy import Connection, Engine, MetaData
 
 from ...globals import current_app
-from .enums import add_enums
+from .completing import complete
 from .errors import MigrationError
 from .locking import exclusive
 
@@ -41,7 +41,7 @@ def run(**options: Any) -> None:
             **state.configure_args,
             **options,
         }
-        settings["process_revision_directives"] = _complete(settings)
+        settings["process_revision_directives"] = _completing(settings)
         with functions_for(key):
             if context.is_offline_mode():
                 _print_sql(key, engine, settings, many=len(engines) > 1)
@@ -108,18 +108,18 @@ def import_own_type(kind: str, item: Any, autogen_context: Any) -> bool:
     return False
 
 
-def _complete(settings: Mapping[str, Any]) -> Callable[..., None]:
+def _completing(settings: Mapping[str, Any]) -> Callable[..., None]:
     """A hook for migrations that are being written, which calls the program's own last."""
     own = settings.get("process_revision_directives")
 
-    def complete(migration: Any, revision: Any, directives: list[Any]) -> None:
+    def hook(migration: Any, revision: Any, directives: list[Any]) -> None:
         if migration.connection is not None:
             for script in directives[-1:]:
-                add_enums(migration, script.upgrade_ops_list[-1], script.downgrade_ops_list[-1])
+                complete(migration, script.upgrade_ops_list[-1], script.downgrade_ops_list[-1])
         if own is not None:
             own(migration, revision, directives)
 
-    return complete
+    return hook
 
 
 def _print_sql(key: str | None, engine: Engine, settings: dict[str, Any], many: bool) -> None:

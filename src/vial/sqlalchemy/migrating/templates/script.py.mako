@@ -1,4 +1,4 @@
-"""${message or "No message"}.
+"""${message or "Changes of the database"}
 
 Revision ${up_revision}, after ${comma(down_revision) if down_revision else "nothing"}; made on ${create_date}.
 """

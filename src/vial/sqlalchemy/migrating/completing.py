@@ -1,5 +1,8 @@
-"""Types of PostgreSQL for ``sa.Enum``, which Alembic forgets: a column that is added needs its type
-made, and a table that is dropped leaves its types behind.
+"""What Alembic gets wrong in the migrations that it writes.
+
+A column with ``sa.Enum`` needs a type of PostgreSQL made before it, a table that is dropped leaves
+its types behind, and MariaDB keeps an index that a foreign key of a table uses, which Alembic drops
+before the table.
 """
 
 from __future__ import annotations
@@ -34,11 +37,13 @@ def _render(autogen_context: Any, op: StatementOp) -> list[str]:
     ]
 
 
-def add_enums(context: Any, upgrade_ops: Any, downgrade_ops: Any) -> None:
-    """Complete a migration with the types that it needs made or dropped, both ways.
+def complete(context: Any, upgrade_ops: Any, downgrade_ops: Any) -> None:
+    """Mend a migration, both ways.
 
     :param context: Alembic's, with the database as it is and the metadata as it is to be.
     """
+    for container in (upgrade_ops, downgrade_ops):
+        _leave_indexes_to_tables(container)
     metadata = context.opts["target_metadata"]
     added = _enums(_new_columns(upgrade_ops))
     removed = _enums(_new_columns(downgrade_ops))
@@ -46,8 +51,19 @@ def add_enums(context: Any, upgrade_ops: Any, downgrade_ops: Any) -> None:
     before = _existing(context.connection, metadata, upgrade_ops)
     new = {name: kind for name, kind in added.items() if name not in before}
     gone = {name: kind for name, kind in removed.items() if name not in after}
-    _complete(upgrade_ops, made=new, dropped=gone)
-    _complete(downgrade_ops, made=gone, dropped=new)
+    _add_types(upgrade_ops, made=new, dropped=gone)
+    _add_types(downgrade_ops, made=gone, dropped=new)
+
+
+def _leave_indexes_to_tables(container: Any) -> None:
+    """Drop no index of a table that is dropped: it goes with the table, in every database."""
+    drops = [op for op in container.ops if isinstance(op, ops.DropTableOp)]
+    dropped = {(op.table_name, op.schema) for op in drops}
+    for op in list(container.ops):
+        if isinstance(op, ops.ModifyTableOps) and (op.table_name, op.schema) in dropped:
+            op.ops = [one for one in op.ops if not isinstance(one, ops.DropIndexOp)]
+            if not op.ops:
+                container.ops.remove(op)
 
 
 def _existing(connection: Connection, metadata: MetaData, upgrade_ops: Any) -> Collection[str]:
@@ -88,7 +104,7 @@ def _enums(columns: Iterable[Column[Any]]) -> Enums:
     return found
 
 
-def _complete(container: Any, made: Enums, dropped: Enums) -> None:
+def _add_types(container: Any, made: Enums, dropped: Enums) -> None:
     """Make types before everything, but those that come with a table; drop them after all."""
     tables = [op for op, _ in flat(container) if isinstance(op, ops.CreateTableOp)]
     with_table = _enums(column for op in tables for column in op.to_table().columns)
