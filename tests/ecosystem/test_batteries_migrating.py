@@ -89,9 +89,7 @@ def test_commands_have_the_same_options() -> None:
 
 
 def options(command: click.Command) -> dict[str, tuple[frozenset[str], int]]:
-    return {
-        str(p.name): (frozenset(p.opts), p.nargs) for p in command.params if p.name != "help"
-    }
+    return {str(p.name): (frozenset(p.opts), p.nargs) for p in command.params if p.name != "help"}
 
 
 PROGRAM = """

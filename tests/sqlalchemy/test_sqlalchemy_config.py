@@ -251,3 +251,10 @@ def test_sessions_can_be_scoped_in_another_way(tmp_path: Path) -> None:
         scope[0] = "b"
         assert db.session() is not first
         db.session.remove()
+
+
+def test_get_engine_takes_the_key_under_its_former_name_too(tmp_path: Path) -> None:
+    app, db = made(tmp_path, BINDS={"logs": "sqlite:///logs.db"}, DATABASE_URI="sqlite://")
+    with app.app_context():
+        assert db.get_engine(bind="logs") is db.get_engine("logs") is db.engines["logs"]
+        assert db.get_engine(app=app) is db.engine

@@ -296,8 +296,11 @@ class SQLAlchemy(Generic[M]):
         return self.async_engines[None]
 
     def get_engine(self, bind_key: str | None = None, **kwargs: Any) -> sa.Engine:
-        """``db.engines[bind_key]``, under the name that old programs know."""
-        return self.engines[bind_key]
+        """``db.engines[bind_key]``, under the name that old programs know.
+
+        :param kwargs: ``bind``, the former name of ``bind_key``; ``app`` is not needed.
+        """
+        return self.engines[kwargs.get("bind", bind_key)]
 
     async def dispose(self) -> None:
         """Close the connections of the current app; for scripts with an event loop of their own.
