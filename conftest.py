@@ -52,15 +52,13 @@ def leave_folder(namespace: dict[str, Any]) -> None:
 
 
 FILE = re.compile(r"(?:#|\{#|/\*|<!--) (\S+\.\w+)(?: #\}| \*/| -->)?\n")
-
-
 EVALUATE = PythonEvaluator()
 
 
 def write_file(example: Example) -> None:
     if first := FILE.match(example.parsed):
         path = Path(first[1])
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(example.parsed[first.end() :])
 
 
