@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, wraps
 from types import FunctionType, MethodType
 from typing import Any, TypeVar
 
@@ -28,6 +28,18 @@ def never_waits(function: F) -> F:
     which would cost more than all else of a small request."""
     function._never_waits = True  # type: ignore[attr-defined]
     return function
+
+
+def beside_loop(function: F, on_loop: Callable[..., Any]) -> F:
+    """A sync hook that is another function, an async one, beside a loop: one that knows when there
+    is nothing to wait for, and no thread to go to."""
+
+    @wraps(function)
+    def hook(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    hook._on_loop = on_loop  # type: ignore[attr-defined]
+    return hook  # type: ignore[return-value]
 
 
 @lru_cache(100)

@@ -223,6 +223,9 @@ def awaitable(function: Function, begun: bool = False) -> Function:
     """
     if is_async(function):
         return function
+    on_loop: Function | None = getattr(function, "_on_loop", None)
+    if on_loop is not None:
+        return on_loop
     if getattr(function, "_never_waits", False):
 
         async def at_once(*args: Any, **kwargs: Any) -> Any:

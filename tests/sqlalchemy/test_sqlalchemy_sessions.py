@@ -274,3 +274,20 @@ def test_the_end_of_a_worker_closes_all_connections(site: Site) -> None:
         await site.dispose()
 
     asyncio.run(main())
+
+
+def test_an_async_view_needs_no_thread_for_the_end_of_its_session(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Any, *args: Any) -> Any:
+        raise AssertionError("a thread was asked for")
+
+    async def ask_on_loop() -> str:
+        with monkeypatch.context() as patch:
+            patch.setattr("vial.concurrency.WorkerPool.submit", refuse)
+            answer = await Asgi().ask_here(site.app, Ask("/async"))
+        site.check()
+        await site.dispose()
+        return answer.text
+
+    assert asyncio.run(ask_on_loop()) == "one"

@@ -124,24 +124,46 @@ _closing: set[asyncio.Task[None]] = set()
 def end(scoped: AsyncScopedSession) -> None:
     """Close the session of the current context, if it has one.
 
-    Called where the context is torn down: usually in a thread, while the loop goes on.
+    Called where the context is torn down in a thread, or by a ``with`` statement.
     """
-    if not scoped.registry.has():
+    session = _to_close(scoped)
+    if session is None:
         return
-    session: AsyncSession = scoped.registry()
-    scoped.registry.clear()
     loop = session._loop
-    if not session.in_transaction() or loop is None:
-        close(session.sync_session)
-    elif loop is running_loop():
+    if loop is running_loop():
         # A context that async code entered by itself: it cannot wait here.
-        task = loop.create_task(session.run_sync(close))
-        _closing.add(task)
-        task.add_done_callback(_closing.discard)
+        _close_soon(session)
     elif loop.is_running():
         asyncio.run_coroutine_threadsafe(session.run_sync(close), loop).result(_CLOSE_TIMEOUT)
     else:
         _tell_lost(session)
+
+
+async def end_here(scoped: AsyncScopedSession) -> None:
+    """Close the session of the current context, if it has one, on the loop that it was used on."""
+    session = _to_close(scoped)
+    if session is not None:
+        # To its end, also when the client leaves once more: the connection is somebody else's next.
+        await asyncio.shield(_close_soon(session))
+
+
+def _to_close(scoped: AsyncScopedSession) -> Any:
+    """The session of the current context, which is over, if it has a connection."""
+    if not scoped.registry.has():
+        return None
+    session: Any = scoped.registry()
+    scoped.registry.clear()
+    if session.in_transaction() and session._loop is not None:
+        return session
+    close(session.sync_session)
+    return None
+
+
+def _close_soon(session: AsyncSession) -> asyncio.Task[None]:
+    task = asyncio.ensure_future(session.run_sync(close))
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
+    return task
 
 
 def _tell_lost(session: AsyncSession) -> None:

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 import sqlalchemy.exc as sa_exc
 import sqlalchemy.orm as sa_orm
 
+from ..callables import beside_loop
+from ..concurrency import run_in_pool
 from ..ctx import has_app_context
 from ..globals import current_app
 from . import asynchronous, errors, lookup, track_modifications
@@ -157,7 +159,7 @@ class SQLAlchemy(Generic[M]):
             self._make_metadata(key)
         self._app_engines[app] = engines
         app.extensions["sqlalchemy"] = self
-        app.teardown_appcontext(self._teardown_session)
+        app.teardown_appcontext(beside_loop(self._teardown_session, self._teardown_on_loop))
         app.on_shutdown(engines.dispose)
         if engines.is_modern:
             errors.register(app)
@@ -205,6 +207,14 @@ class SQLAlchemy(Generic[M]):
         finally:
             self.session.registry.clear()
             asynchronous.end(self.async_session)
+
+    async def _teardown_on_loop(self, exc: BaseException | None) -> None:
+        """The same beside a loop; a thread is asked only if there is a connection to give back."""
+        try:
+            await asynchronous.end_here(self.async_session)
+        finally:
+            if self.session.registry.has():
+                await run_in_pool(self._teardown_session, exc, to_end=True, begun=True)
 
     # -- models --------------------------------------------------------------------------------
 
