@@ -441,3 +441,36 @@ def test_an_app_without_a_secret_key_says_what_is_missing() -> None:
     with pytest.raises(RuntimeError, match="no secret key was set"):
         app.test_client().get("/")
     assert app.test_client().get("/stream").text == "ab"
+
+
+def test_beside_a_loop_the_check_takes_no_thread(app: Vial) -> None:
+    from threading import get_ident
+
+    seen: list[int] = []
+
+    class Own(CSRFProtect):
+        def protect(self, apply_exemptions: bool = False) -> None:
+            seen.append(get_ident())
+
+    Own(app)
+
+    @app.post("/")
+    async def index() -> str:
+        seen.append(get_ident())
+        return "done"
+
+    assert Asgi().ask(app, "/", "POST").text == "done"
+    assert seen == [get_ident()] * 2
+
+
+def test_socketio_has_a_check_of_its_own(app: Vial) -> None:
+    from vial.socketio import SocketIO
+
+    CSRFProtect(app)
+    SocketIO(app)
+    client = app.test_client()
+    path = "/socket.io/?EIO=4&transport=polling"
+    sid = client.get(path).text.partition('"sid":"')[2].partition('"')[0]
+    assert client.post(f"{path}&sid={sid}", data="40").text.lower() == "ok"
+    foreign = {"Origin": "http://evil.example"}
+    assert client.post(f"{path}&sid={sid}", data="40", headers=foreign).status_code == 403

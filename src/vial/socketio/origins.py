@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from ..gateways.origins import own_origins
+
 Environ: TypeAlias = dict[str, Any]
 #: What ``cors_allowed_origins`` may be.
 AllowedOrigins: TypeAlias = "str | Iterable[str] | Callable[..., bool] | None"
@@ -64,12 +66,4 @@ def _of_two(judge: Callable[..., bool]) -> Callable[[str, Environ], bool]:
 
 
 def _own_origins(environ: Environ) -> set[str]:
-    """A page that was loaded over https may talk to what looks like http: a proxy took the TLS
-    off. Forwarded headers are not looked at, anyone can send those."""
-    host = environ.get("HTTP_HOST", "").lower()
-    schemes = {environ["wsgi.url_scheme"], "https"}
-    return {f"{scheme}://{_without_default_port(scheme, host)}" for scheme in schemes}
-
-
-def _without_default_port(scheme: str, host: str) -> str:
-    return host.removesuffix(":443" if scheme == "https" else ":80")
+    return own_origins(environ.get("HTTP_HOST", ""), environ["wsgi.url_scheme"] == "https")
