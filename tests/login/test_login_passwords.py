@@ -10,6 +10,7 @@ from typing import Any
 
 import argon2
 import pytest
+from werkzeug.exceptions import BadRequest
 from werkzeug.security import generate_password_hash
 
 from vial import Vial, request
@@ -135,6 +136,12 @@ def test_a_long_password_is_refused_before_anything_is_computed(
     app.config["PASSWORD_MAX_LENGTH"] = 10
     with pytest.raises(PasswordTooLong, match="at most 10 bytes"):
         verify_password(stored, "x" * 11)
+
+
+@pytest.mark.parametrize("given", [None, 5, ["x"], {}, b"x"])
+def test_what_is_no_text_is_a_bad_request(app: Vial, given: Any) -> None:
+    with pytest.raises(BadRequest, match="A password is text, not"):
+        verify_password(None, given)
 
 
 def test_any_text_may_be_a_password(app: Vial) -> None:

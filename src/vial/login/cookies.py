@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..globals import g, request, session
 from .config import COOKIE_DURATION, COOKIE_HTTPONLY, COOKIE_SAMESITE, COOKIE_SECURE
-from .identity import ABOUT_LOGIN, COOKIE, USER, is_modern, the_app
+from .identity import ABOUT_LOGIN, COOKIE, FINGERPRINT_KEY, USER, is_modern, the_app
 from .loading import as_duration, cookie_name, read_remembered, remember_cookie
-from .tokens import Remembered, encode_cookie, fingerprint, make_token, new_token_id
+from .tokens import Remembered, encode_cookie, make_token, new_token_id
 
 if TYPE_CHECKING:
     from .login_manager import LoginManager
@@ -82,12 +82,11 @@ def _duration() -> timedelta:
 
 def _token(manager: LoginManager, expires: datetime) -> str:
     user_id, token_id = str(session["_user_id"]), new_token_id()
-    known = fingerprint(the_app(), getattr(g, USER), "remember")
-    remembered = Remembered(token_id, user_id, known, session.get("_remember_seconds"))
+    known, seconds = session.get(FINGERPRINT_KEY, ""), session.get("_remember_seconds")
     if manager.remember_store is not None:
         forget_token(manager)  # the one that is replaced
         manager.remember_store.add(token_id, user_id, expires)
-    return make_token(the_app(), remembered)
+    return make_token(the_app(), Remembered(token_id, user_id, known, seconds))
 
 
 def forget_token(manager: LoginManager) -> None:

@@ -72,16 +72,21 @@ def write_identity(user: Any, user_id: Any, fresh: bool, *, remembered: bool = F
             empty_session()
         renew(keep_used=remembered)
         session["_user_id"] = user_id
-        session[FINGERPRINT_KEY] = fingerprint(the_app(), user, "session")
+        session[FINGERPRINT_KEY] = fingerprint(the_app(), user)
     session["_user_id"] = user_id
     session["_fresh"] = fresh
 
 
 def is_of(user: Any) -> bool:
     """Whether the session was made for this user as it is now, with the password it has now."""
-    return not is_modern() or has_fingerprint(
-        the_app(), user, "session", session.get(FINGERPRINT_KEY)
-    )
+    if not is_modern():
+        return True
+    known, newest = session.get(FINGERPRINT_KEY), fingerprint(the_app(), user)
+    if not has_fingerprint(the_app(), user, known):
+        return False
+    if known and known != newest and not request.is_websocket:
+        session[FINGERPRINT_KEY] = newest  # it was made with a key that will be taken away
+    return True
 
 
 def drop_identity() -> None:

@@ -121,7 +121,7 @@ async def _by_token(manager: LoginManager, token: str, call: Call) -> Any:
         mark(COOKIE, "clear")
         return None
     user = await call(manager.user_callback, found.user_id)
-    if user is None or not has_fingerprint(the_app(), user, "remember", found.fingerprint):
+    if user is None or not has_fingerprint(the_app(), user, found.fingerprint):
         mark(COOKIE, "clear")
         return None
     user_id = getattr(user, manager.id_attribute)()

@@ -128,6 +128,8 @@ def _base64(data: bytes) -> str:
 
 
 def _checked(password: str) -> bytes:
+    if not isinstance(password, str):  # JSON may have anything
+        raise BadRequest(f"A password is text, not {type(password).__name__}.")
     limit = _setting("PASSWORD_MAX_LENGTH", LONGEST_PASSWORD)
     # As JSON has it, text may have halves of characters, which UTF-8 has no bytes for.
     data = password.encode("utf-8", "surrogatepass") if len(password) <= limit else b""

@@ -145,27 +145,24 @@ def _mask(text: bytes, nonce: str, key: bytes) -> bytes:
 # -- fingerprints --------------------------------------------------------------------------------
 
 
-def fingerprint(app: Vial, user: Any, purpose: str) -> str:
-    """What changes when the user's password does, and tells nothing about it; may be empty.
-
-    :param purpose: a fingerprint for one is not good for another.
-    """
-    return next(_fingerprints(app, user, purpose))
+def fingerprint(app: Vial, user: Any) -> str:
+    """What changes when the user's password does, and tells nothing about it; may be empty."""
+    return next(_fingerprints(app, user))
 
 
-def has_fingerprint(app: Vial, user: Any, purpose: str, given: object) -> bool:
+def has_fingerprint(app: Vial, user: Any, given: object) -> bool:
     """Whether a fingerprint is that of the user as it is now."""
     text = given.encode() if isinstance(given, str) else b""
-    every = [one.encode() for one in _fingerprints(app, user, purpose)]
+    every = [one.encode() for one in _fingerprints(app, user)]
     return any(hmac.compare_digest(one, text) for one in every)
 
 
-def _fingerprints(app: Vial, user: Any, purpose: str) -> Iterator[str]:
+def _fingerprints(app: Vial, user: Any) -> Iterator[str]:
     get = getattr(user, "get_session_fingerprint", None)
     value = None if get is None else get()
     if value is None:
         yield ""
         return
-    message = f"vial.login.{purpose}\0{value}".encode("utf-8", "surrogatepass")
+    message = f"vial.login.fingerprint\0{value}".encode("utf-8", "surrogatepass")
     for key in _secrets(app):
         yield urlsafe_b64encode(hmac.digest(key, message, sha256)[:16]).decode().rstrip("=")

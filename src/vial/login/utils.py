@@ -205,7 +205,7 @@ def renew_session() -> None:
     renew()
     user = _get_user()
     if _is_of_session(user):
-        session[FINGERPRINT_KEY] = fingerprint(the_app(), user, "session")
+        session[FINGERPRINT_KEY] = fingerprint(the_app(), user)
         if remembers(_manager(), session["_user_id"]):
             mark(COOKIE, "set")
     mark(ABOUT_LOGIN)
