@@ -100,12 +100,13 @@ def test_bootstrap_4_says_what_it_is() -> None:
         Bootstrap4()
 
 
-def test_scripts_have_the_nonce_of_the_app_or_of_the_call() -> None:
+def test_tags_have_the_nonce_of_the_app_or_of_the_call() -> None:
     app = Vial(__name__)
     Bootstrap5(app)
     app.jinja_env.globals["csp_nonce"] = lambda: 'a"b'
     with app.test_request_context():
         assert 'nonce="a&#34;b"' in render_template_string("{{ bootstrap.load_js() }}")
+        assert 'nonce="a&#34;b"' in render_template_string("{{ bootstrap.load_css() }}")
         assert 'nonce="c"' in render_template_string("{{ bootstrap.load_js(nonce='c') }}")
 
 
@@ -204,6 +205,18 @@ def test_a_base_page_has_no_inline_script_or_style() -> None:
         assert not page.all("style") and len(page.all("script")) >= 2
         assert all(not script.text and script.attributes["src"] for script in page.all("script"))
         assert not [e for e in page if any(a == "style" or a[:2] == "on" for a in e.attributes)]
+
+
+@pytest.mark.parametrize("name", ["bootstrap5/base.html", "bootstrap/base.html"])
+def test_everything_that_a_base_page_loads_has_the_nonce(name: str) -> None:
+    app = Vial(__name__)
+    app.config["SECRET_KEY"] = "k"
+    Bootstrap(app)
+    app.jinja_env.globals["csp_nonce"] = lambda: "once"
+    with app.test_request_context():
+        page = parse(render_template_string(f"{{% extends '{name}' %}}"))
+    loaded = [*page.all("script"), *page.all("link", rel="stylesheet")]
+    assert [e.attributes.get("nonce") for e in loaded] == ["once"] * len(loaded) and loaded
 
 
 def test_a_button_can_be_read_on_any_colour() -> None:

@@ -29,10 +29,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def _late(name: str) -> Any:
     """``SwitchField``, which needs WTForms: nothing else here does."""
     if name != "SwitchField":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from .switch import SwitchField
 
     return SwitchField
+
+
+if not TYPE_CHECKING:  # checkers would take any name for one of this module
+    __getattr__ = _late

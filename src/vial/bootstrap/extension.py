@@ -51,11 +51,8 @@ DEFAULTS: dict[str, Any] = {
     "BOOTSTRAP_COLOR_MODE": "auto",
     "BOOTSTRAP_COLORS": None,
     "BOOTSTRAP_SITE_NAME": None,
-    # Flask-Bootstrap's:
+    # Flask-Bootstrap's; its other settings have no meaning here.
     "BOOTSTRAP_USE_MINIFIED": True,
-    "BOOTSTRAP_CDN_FORCE_SSL": True,
-    "BOOTSTRAP_QUERYSTRING_REVVING": True,
-    "BOOTSTRAP_LOCAL_SUBDOMAIN": None,
 }
 
 
@@ -125,13 +122,17 @@ class _Bootstrap:
             found = _link(url, bootstrap_sri or sri)
         return found + _link(_local(COLORS)) if current_app.config["BOOTSTRAP_COLORS"] else found
 
-    def load_own_css(self) -> Markup:
-        """The ``<link>`` for what ``bootstrap5/base.html`` adds to Bootstrap, after its sheet."""
-        return _link(_local("css/vial.css"))
+    def load_own_css(self, filename: str = "css/vial.css") -> Markup:
+        """The ``<link>`` for a sheet of the battery's own, which goes after Bootstrap's."""
+        return _link(_local(filename))
 
     def load_theme_js(self) -> Markup:
         """The ``<script>`` that makes the page light or dark; for the head, before the sheets."""
-        return _script(_local("js/theme.js"), None, _nonce())
+        return self.load_own_js("js/theme.js")
+
+    def load_own_js(self, filename: str) -> Markup:
+        """The ``<script>`` for a script of the battery's own."""
+        return _script(_local(filename), None, _nonce())
 
     def load_icon_font_css(self) -> Markup:
         """The ``<link>`` for the icons as a font, for icons that are made with ``<i>``."""
@@ -161,8 +162,8 @@ class _Bootstrap:
             :class:`Bootstrap4`.
         :param bootstrap_sri: the hash of a CDN's ``bootstrap.min.js``, which comes without Popper;
             Popper is loaded before it then.
-        :param nonce: for a policy that asks for one; by default what the template's function
-            ``csp_nonce`` gives, if there is one.
+        :param nonce: for a policy that asks for one; by default what the function ``csp_nonce``
+            of templates gives, if there is one, as for all other tags here.
         """
         nonce = nonce or _nonce()
         found = [_script(*_jquery(jquery_version, jquery_sri), nonce)] * (
@@ -279,14 +280,14 @@ def _nonce() -> str | None:
 
 
 def _link(url: str, sri: str | None = None) -> Markup:
-    return Markup('<link rel="stylesheet" href="{}"{}>').format(url, _sri(sri))
+    rest = _attributes(sri, _nonce())
+    return Markup('<link rel="stylesheet" href="{}"{}>').format(url, rest)
 
 
 def _script(url: str, sri: str | None, nonce: str | None) -> Markup:
-    with_nonce = Markup(' nonce="{}"').format(nonce) if nonce else ""
-    return Markup('<script src="{}"{}{}></script>').format(url, _sri(sri), with_nonce)
+    return Markup('<script src="{}"{}></script>').format(url, _attributes(sri, nonce))
 
 
-def _sri(sri: str | None) -> Markup:
-    attributes = Markup(' integrity="{}" crossorigin="anonymous"')
-    return attributes.format(sri) if sri else Markup()
+def _attributes(sri: str | None, nonce: str | None) -> Markup:
+    hashed = Markup(' integrity="{}" crossorigin="anonymous"').format(sri) if sri else Markup()
+    return hashed + (Markup(' nonce="{}"').format(nonce) if nonce else "")

@@ -44,12 +44,10 @@ def _columns(row: Any) -> list[str]:
 def value_of(row: Any, name: str) -> Any:
     """A column of a row, which is a dict or has attributes; dots go deeper, as in ``user.name``.
 
-    Methods are called. None where there is nothing.
+    None where there is nothing.
     """
     for part in str(name).split("."):
         row = row.get(part) if isinstance(row, dict) else getattr(row, part, None)
-        if callable(row):
-            row = row()
     return row
 
 
