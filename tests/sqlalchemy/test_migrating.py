@@ -316,6 +316,12 @@ def test_a_database_that_cannot_be_reached_is_told_in_a_sentence(tmp_path: Path)
         assert "Error: The database cannot be reached: OperationalError: unable to open" in said
 
 
+def test_a_driver_for_event_loops_is_told(tmp_path: Path) -> None:
+    site = Site(tmp_path, f"sqlite+aiosqlite:///{tmp_path / 'app.db'}")
+    site.db("init")
+    assert "The driver in the database's URI is for event loops" in site.db("upgrade", code=1)
+
+
 @pytest.mark.slow
 def test_several_heads_are_told_and_joined(site: Site) -> None:
     site.made()

@@ -168,6 +168,40 @@ def test_types_of_postgresql_come_and_go_with_the_columns_that_have_them(
     assert types(postgresql) == []
 
 
+SHARED = """
+class {}(db.Model):
+    id = sa.Column(sa.Integer, primary_key=True)
+    kind = sa.Column(sa.Enum(Kind, name="kind"))
+"""
+
+
+@pytest.mark.parametrize("made_with", ["postgresql", "sqlite"])
+def test_a_type_that_several_tables_have_is_made_once(
+    tmp_path: Path, postgresql: str, made_with: str
+) -> None:
+    site = Site(tmp_path, postgresql if made_with == "postgresql" else "")
+    site.write("models.py", FIRST + SHARED.format("Second"))
+    site.made()
+    site.write("models.py", FIRST + SHARED.format("Second") + SHARED.format("Third"))
+    site.db("migrate")
+    site.db("upgrade")
+    site.write("models.py", FIRST.replace("kind = ", "# "))
+    site.db("migrate")
+    site.db("upgrade")
+    if made_with == "sqlite":
+        site = Site(tmp_path, postgresql)
+        site.write("models.py", FIRST.replace("kind = ", "# "))
+        site.db("upgrade")
+        assert types(postgresql) == ["kind"]  # SQLite does not say that a column had it
+        return
+    assert types(postgresql) == []
+    site.db("downgrade")
+    assert types(postgresql) == ["kind"]
+    site.db("downgrade", "base")
+    assert types(postgresql) == []
+    site.db("upgrade")
+
+
 def test_migrations_made_with_sqlite_have_the_types_of_postgresql(
     tmp_path: Path, postgresql: str
 ) -> None:

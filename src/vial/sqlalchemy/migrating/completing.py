@@ -1,13 +1,13 @@
 """What Alembic gets wrong in the migrations that it writes.
 
-A column with ``sa.Enum`` needs a type of PostgreSQL made before it, a table that is dropped leaves
-its types behind, and MariaDB keeps an index that a foreign key of a table uses, which Alembic drops
+A column with ``sa.Enum`` needs a type of PostgreSQL made before it, of two tables with one type
+each makes it, a table that is dropped leaves its types behind, and MariaDB keeps an index that a foreign key of a table uses, which Alembic drops
 before the table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from alembic.autogenerate import renderers
@@ -18,6 +18,8 @@ from sqlalchemy.dialects import postgresql
 from .changes import flat
 
 Enums = dict[str, postgresql.ENUM]
+#: In the options of a migration: names of types that no table is to make.
+SHARED = "shared_enums"
 
 
 class StatementOp(ops.MigrateOperation):
@@ -51,8 +53,9 @@ def complete(context: Any, upgrade_ops: Any, downgrade_ops: Any) -> None:
     before = _existing(context.connection, metadata, upgrade_ops)
     new = {name: kind for name, kind in added.items() if name not in before}
     gone = {name: kind for name, kind in removed.items() if name not in after}
-    _add_types(upgrade_ops, made=new, dropped=gone)
-    _add_types(downgrade_ops, made=gone, dropped=new)
+    shared = context.opts[SHARED] = (before & after.keys()) | _repeated(upgrade_ops, downgrade_ops)
+    _add_types(upgrade_ops, shared, made=new, dropped=gone)
+    _add_types(downgrade_ops, shared, made=gone, dropped=new)
 
 
 def _leave_indexes_to_tables(container: Any) -> None:
@@ -66,17 +69,25 @@ def _leave_indexes_to_tables(container: Any) -> None:
                 container.ops.remove(op)
 
 
-def _existing(connection: Connection, metadata: MetaData, upgrade_ops: Any) -> Collection[str]:
+def _existing(connection: Connection, metadata: MetaData, upgrade_ops: Any) -> set[str]:
     """Names of the types there are; where types have no names, those of columns that stay."""
     if connection.dialect.name == "postgresql":
         return {str(kind["name"]) for kind in inspect(connection).get_enums()}  # type: ignore[attr-defined]
     new = {(table, column.name) for table, column in _columns(upgrade_ops)}
-    return _enums(
-        column
-        for table in metadata.tables.values()
-        for column in table.columns
-        if (table.name, column.name) not in new
-    )
+    columns = (column for table in metadata.tables.values() for column in table.columns)
+    return set(_enums(c for c in columns if (c.table.name, c.name) not in new))
+
+
+def _repeated(*containers: Any) -> set[str]:
+    """Names of types that several tables would make."""
+    repeated: set[str] = set()
+    for container in containers:
+        seen: set[str] = set()
+        for _, column in _columns(container):
+            names = _enums([column]).keys()
+            repeated |= seen & names
+            seen |= names
+    return repeated
 
 
 def _columns(container: Any) -> Iterator[tuple[str, Column[Any]]]:
@@ -104,13 +115,25 @@ def _enums(columns: Iterable[Column[Any]]) -> Enums:
     return found
 
 
-def _add_types(container: Any, made: Enums, dropped: Enums) -> None:
-    """Make types before everything, but those that come with a table; drop them after all."""
+def render_enum(kind: Any, autogen_context: Any) -> str | None:
+    """A type that no table is to make, as it is written in the migration; None for others."""
+    if not isinstance(kind, Enum) or kind.name not in autogen_context.opts.get(SHARED, ()):
+        return None
+    autogen_context.imports.add("from sqlalchemy.dialects import postgresql")
+    text = f"{', '.join(map(repr, kind.enums))}, name={kind.name!r}"
+    if kind.schema is not None:
+        text += f", schema={kind.schema!r}"
+    made = f"postgresql.ENUM({text}, create_type=False)"
+    return f"sa.Enum({text}).with_variant({made}, 'postgresql')"
+
+
+def _add_types(container: Any, shared: set[str], made: Enums, dropped: Enums) -> None:
+    """Make types before everything, but those that one table makes; drop them after all."""
     tables = [op for op, _ in flat(container) if isinstance(op, ops.CreateTableOp)]
     with_table = _enums(column for op in tables for column in op.to_table().columns)
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     for name, kind in made.items():
-        if name not in with_table:
+        if name in shared or name not in with_table:
             text = str(postgresql.CreateEnumType(kind).compile(dialect=dialect))
             container.ops.insert(0, StatementOp(text))
     for kind in dropped.values():

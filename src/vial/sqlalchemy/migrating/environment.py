@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import click
 from alembic import context
 from sqlalchemy import Connection, Engine, MetaData
 
 from ...globals import current_app
-from .completing import complete
+from .completing import complete, render_enum
 from .errors import MigrationError
 from .locking import exclusive
 
@@ -36,7 +36,7 @@ def run(**options: Any) -> None:
             "target_metadata": MetaData() if metadata is None else metadata,
             "upgrade_token": f"upgrades{suffix_of(key)}",
             "downgrade_token": f"downgrades{suffix_of(key)}",
-            "render_item": import_own_type,
+            "render_item": render_type,
             "bind_key": key,
             **state.configure_args,
             **options,
@@ -100,12 +100,14 @@ def _nothing() -> None:
     """A step that has nothing for a bind."""
 
 
-def import_own_type(kind: str, item: Any, autogen_context: Any) -> bool:
+def render_type(kind: str, item: Any, autogen_context: Any) -> str | Literal[False]:
     """Alembic's ``render_item``: a column type of the program is written with its import."""
     module = type(item).__module__
-    if kind == "type" and not module.startswith("sqlalchemy."):
+    if kind != "type":
+        return False
+    if not module.startswith("sqlalchemy."):
         autogen_context.imports.add(f"import {module}")
-    return False
+    return render_enum(item, autogen_context) or False
 
 
 def _completing(settings: Mapping[str, Any]) -> Callable[..., None]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, MissingGreenlet, SQLAlchemyError
 
 from ...globals import current_app
 
@@ -61,7 +61,8 @@ def place_of(error: BaseException, directory: Path) -> str | None:
     for frame, line in traceback.walk_tb(error.__traceback__):
         path = Path(frame.f_code.co_filename).resolve()
         # env.py runs them all: it is at fault only where nothing deeper is.
-        if path.is_relative_to(root) and (path.name != "env.py" or found is None):
+        is_own = path.is_relative_to(root) and "site-packages" not in path.parts
+        if is_own and (path.name != "env.py" or found is None):
             found = (path, line)
     if found is None or (found[0].name == "env.py" and not _is_of_env(error, found[0])):
         return None
@@ -107,6 +108,11 @@ def _hint(error: Exception, directory: Path) -> str:
         )
     if "Can't locate revision" in text:
         return f" The files are in {shown(directory / 'versions')}; 'vial db history' lists them."
+    if isinstance(error, MissingGreenlet):
+        return (
+            "\nThe driver in the database's URI is for event loops: name the sync one there,"
+            " db.async_session finds its own."
+        )
     if isinstance(error, SQLAlchemyError) and "locked" in text:
         return "\nAnother process writes to it: try again when that is done."
     return ""

@@ -170,5 +170,6 @@ def seen(db: Any) -> list[str]:
 
 
 def _bind_of(table: Any) -> str:
-    key = table.metadata.info.get("bind_key")
+    metadata = getattr(table, "metadata", None)  # a select has none
+    key = None if metadata is None else metadata.info.get("bind_key")
     return "" if key is None else f" of the bind {key!r}"
