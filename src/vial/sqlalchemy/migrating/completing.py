@@ -1,8 +1,8 @@
 """What Alembic gets wrong in the migrations that it writes.
 
-A column with ``sa.Enum`` needs a type of PostgreSQL made before it, of two tables with one type
-each makes it, a table that is dropped leaves its types behind, and MariaDB keeps an index that a foreign key of a table uses, which Alembic drops
-before the table.
+A column with ``sa.Enum`` needs a type of PostgreSQL made before it; of two tables with one type
+each makes it; a table that is dropped leaves its types behind. MariaDB keeps an index that a
+foreign key of a table uses, and Alembic drops it before the table.
 """
 
 from __future__ import annotations
