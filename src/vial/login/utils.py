@@ -8,6 +8,7 @@ from functools import wraps
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from werkzeug.exceptions import Unauthorized
 from werkzeug.local import LocalProxy
 
 from ..blueprints import Blueprint
@@ -185,11 +186,11 @@ def confirm_login(*, method: str | None = None) -> None:
     """Make the login fresh again: call it after the password was asked for and was right.
 
     :param method: as for :func:`login_user`.
-    :raises RuntimeError: where the session is nobody's.
+    :raises werkzeug.exceptions.Unauthorized: where the session is nobody's.
     """
     if is_modern():
         if not _is_of_session(_get_user()):
-            raise RuntimeError("confirm_login() needs somebody to be logged in: use login_user().")
+            raise Unauthorized("Nobody is logged in whose login could be confirmed.")
         renew_session()
     session["_fresh"] = True
     _prove(method)
