@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
 from cases.entrances import Answer, Asgi, Wsgi
 
-from vial import Blueprint, Vial, render_template_string, request, stream_template_string
+from vial import Blueprint, Vial, render_template_string, request, send_file, stream_template_string
 from vial.flask_mode import Flask
 from vial.forms import CSRFError, CSRFProtect
 from vial.forms.csrf import generate_csrf, same_origin
@@ -228,10 +229,22 @@ def test_views_are_exempt_also_below_their_decorators(both: Vial) -> None:
     csrf.exempt(f"{__name__}.f")
     both.post("/g")(named("g"))
     csrf._exempt_views.add(f"{__name__}.g")  # as guides for the original say
+
+    class Unhashable:
+        __name__ = "h"
+        __hash__ = None  # type: ignore[assignment]
+
+        def __eq__(self, other: object) -> bool:
+            return self is other
+
+        def __call__(self) -> str:
+            return "object"
+
+    both.post("/h")(csrf.exempt(Unhashable()))
     both.post("/a2", endpoint="a2")(named("a"))  # of the same name, and not exempt
     client = both.test_client()
-    paths = ("/a", "/b", "/c", "/d", "/e", "/f", "/g", "/a2", "/")
-    assert [client.post(path).status_code for path in paths] == [200] * 7 + [400] * 2
+    paths = ("/a", "/b", "/c", "/d", "/e", "/f", "/g", "/h", "/a2", "/")
+    assert [client.post(path).status_code for path in paths] == [200] * 8 + [400] * 2
 
 
 def named(name: str) -> Callable[[], str]:
@@ -425,11 +438,13 @@ def test_a_streamed_template_has_a_token_that_is_good(
 
 def test_pages_that_are_not_streamed_start_no_session(both: Vial) -> None:
     protected(both)
+    both.get("/file")(lambda: send_file(BytesIO(b"<p>"), "text/html"))
     both.get("/text", endpoint="text")(lambda: ((c for c in "ab"), {"Content-Type": "text/plain"}))
     client = both.test_client()
     assert "Set-Cookie" not in client.get("/").headers
     assert "Set-Cookie" not in client.get("/nowhere").headers
     assert "Set-Cookie" not in client.get("/text").headers
+    assert "Set-Cookie" not in client.get("/file").headers
 
 
 def test_an_app_without_a_secret_key_says_what_is_missing() -> None:

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from werkzeug.datastructures import MultiDict
 from wtforms import (
     BooleanField,
     DateField,
@@ -146,6 +147,14 @@ def test_json_that_is_no_object_is_a_bad_request(client: Any, given: Any) -> Non
     assert answer.status_code == 400
     assert "This form expects an object as JSON, not " in answer.text
     assert client.post("/", data=b"{", content_type="application/json").status_code == 400
+
+
+def test_a_form_that_is_filled_again_forgets_what_was_wrong(app: Vial) -> None:
+    with app.test_request_context("/", method="POST", json={"name": 5}):
+        form = Everything()
+        assert not form.validate()
+        form.process(MultiDict({"name": "x"}))
+        assert form.validate()
 
 
 def test_deep_json_is_a_bad_request(client: Any) -> None:

@@ -40,6 +40,17 @@ def test_a_token_is_good_in_its_session_alone(both: Vial) -> None:
         validate_csrf(token)
 
 
+def test_a_session_that_begins_anew_gets_another_token(both: Vial) -> None:
+    with both.test_request_context():
+        before = generate_csrf()
+        session.clear()
+        assert generate_csrf() != before
+        validate_csrf(generate_csrf())
+        own = generate_csrf("own")
+        validate_csrf(own, "own")
+        validate_csrf(generate_csrf())
+
+
 def test_no_two_tokens_are_alike_and_none_tells_the_secret(app: Vial) -> None:
     tokens = set()
     for _ in range(3):

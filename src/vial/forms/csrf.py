@@ -55,7 +55,7 @@ class CSRFProtect:
 
     def __init__(self, app: Vial | None = None) -> None:
         self._exempt_views: set[str] = set()
-        self._exempt_functions: set[Any] = set()
+        self._exempt_functions: list[Any] = []  # some cannot be hashed
         self._exempt_blueprints: set[Blueprint] = set()
         if app is not None:
             self.init_app(app)
@@ -83,7 +83,7 @@ class CSRFProtect:
     @never_waits
     def _after_request(self, response: Response) -> Response:
         # A template that is streamed may ask for the token when the cookie can no longer be sent.
-        if type(response.response) is list:
+        if type(response.response) is list or response.direct_passthrough:
             return response
         if response.is_streamed and response.status_code < 400 and response.mimetype == "text/html":
             begin()
@@ -115,7 +115,7 @@ class CSRFProtect:
         elif isinstance(view, Blueprint):
             self._exempt_blueprints.add(view)
         else:
-            self._exempt_functions.add(view)
+            self._exempt_functions.append(view)
         return view
 
     def _is_exempt(self) -> bool:

@@ -134,8 +134,10 @@ def leaves(fields: Iterable[Field]) -> Iterator[Field]:
 
 def _takes_file(field: Field, name: str) -> bool:
     if isinstance(field, FormField):
+        if not name.startswith(field.name + field.separator):
+            return False
         inner = field.form_class(formdata=None, prefix=field.name + field.separator)
-        return name.startswith(field.name) and any(_takes_file(f, name) for f in inner)
+        return any(_takes_file(f, name) for f in inner)
     if isinstance(field, FieldList):
         return name.startswith(field.name) and _takes_file(_entry(field, name), name)
     if field.name != name:

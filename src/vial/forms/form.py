@@ -97,6 +97,8 @@ class FlaskForm(Form):
     def process(self, *args: Any, **kwargs: Any) -> None:
         """Fill the fields; see :meth:`wtforms.Form.process`."""
         self._submitted = None
+        for field in self:
+            vars(field).pop("pre_validate", None)  # which data.check() replaced
         super().process(*args, **kwargs)
         if self._submitted is not None:
             _data.check(self, self._submitted)

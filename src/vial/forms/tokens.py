@@ -28,22 +28,23 @@ Key = str | bytes | None
 def generate_csrf(secret_key: Key = None, token_key: str | None = None) -> str:
     """The token of this request's session, which gets a secret for it if it has none.
 
-    The same throughout a request. A response whose headers were sent cannot keep a secret that it
-    makes: :class:`.csrf.CSRFProtect`, or a form, sees to it before a template is streamed.
+    The same throughout a request, for one session. A response whose headers were sent cannot keep
+    a secret that it makes: :class:`.csrf.CSRFProtect`, or a form, sees to it before a template is
+    streamed.
 
     :param secret_key: signs it; ``WTF_CSRF_SECRET_KEY`` or the app's ``SECRET_KEY`` by default.
     :param token_key: where the session has its secret; ``WTF_CSRF_FIELD_NAME`` by default.
     :raises RuntimeError: without a secret key.
     """
     name = _name(token_key)
-    made: str | None = g.get(name)
-    if made is None:
-        signer = _signer(secret_key)
-        secret = begin(name)
+    signer = _signer(secret_key)
+    made_of = (begin(name), signer)
+    if name not in g or g.get(f"_{name}_made_of") != made_of:  # a login began another session
         nonce = secrets.token_urlsafe(12)
-        made = str(signer.dumps(nonce + _proof(secret, nonce)))
-        setattr(g, name, made)
-    return made
+        setattr(g, name, str(signer.dumps(nonce + _proof(made_of[0], nonce))))
+        setattr(g, f"_{name}_made_of", made_of)
+    token: str = g.get(name)
+    return token
 
 
 def begin(token_key: str | None = None) -> str:
@@ -79,7 +80,7 @@ def validate_csrf(
         current_app.config.get("WTF_CSRF_TIME_LIMIT", 3600) if time_limit is None else time_limit
     )
     found = _read(data, _signer(secret_key), limit)
-    if not hmac.compare_digest(_proof(secret, found[:16]), found[16:]):
+    if not hmac.compare_digest(_proof(secret, found[:16]).encode(), found[16:].encode()):
         refuse("The CSRF tokens do not match.")
 
 
