@@ -52,7 +52,9 @@ async def load(id: str) -> User | None:
 @throttle_login
 async def login() -> ResponseReturnValue:
     user = await load(request.form["id"])
-    check = await verify_password_async(user.password_hash if user else None, request.form["password"])
+    check = await verify_password_async(
+        user.password_hash if user else None, request.form["password"]
+    )
     if user is None or not check:
         return "wrong", 401
     return redirect(safe_next()) if login_user(user) else "shut"
