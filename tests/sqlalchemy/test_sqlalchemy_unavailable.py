@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +15,8 @@ import pytest
 import sqlalchemy as sa
 from cases.entrance_rsgi import Rsgi
 from cases.entrances import Asgi, Ask, Wsgi
+from clusters import Cluster, cluster
 from databases import EACH, database
-from serving import free_port
 
 from vial import Vial
 from vial.concurrency import run_on_loop
@@ -140,92 +136,33 @@ async def connect(engine: Any) -> Any:
     return await engine.connect()
 
 
-class Cluster:
-    """A PostgreSQL of the test's own, which it may kill."""
-
-    def __init__(self, folder: Path) -> None:
-        self.data = folder / "data"
-        self.port = free_port()
-        shutil.chown(folder, "postgres")
-        self._run("initdb", "-A", "trust", "-U", "postgres", "--no-sync")
-
-    def _run(self, command: str, *arguments: str) -> None:
-        words = [f"{BIN}/{command}", "-D", str(self.data), *arguments]
-        if os.getuid() == 0:
-            words = ["runuser", "-u", "postgres", "--", *words]
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-    @property
-    def url(self) -> str:
-        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
-
-    def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-        log = str(self.data / "log")
-        self._run("pg_ctl", "-w", "-l", log, "-o", options + " -c max_connections=60", "start")
-
-    def kill(self) -> None:
-        """As a machine that fails: its clients are told nothing."""
-        pid = int((self.data / "postmaster.pid").read_text().split()[0])
-        children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True)
-        for number in (pid, *map(int, children.stdout.split())):
-            with suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
-        (self.data / "postmaster.pid").unlink()
-
-    def stop(self) -> None:
-        self._run("pg_ctl", "-w", "-m", "immediate", "stop")
-
-
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    # Not in pytest's folder, which postgres may not enter.
-    folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
-    folder.chmod(0o755)
-    cluster = Cluster(folder)
-    cluster.start()
-    try:
-        yield cluster
-    finally:
-        with suppress(subprocess.CalledProcessError):
-            cluster.stop()
-        shutil.rmtree(folder)
+@pytest.fixture(scope="module")
+def server() -> Iterator[Cluster]:
+    with cluster() as running:
+        yield running
 
 
 @pytest.mark.service
 @pytest.mark.parametrize("target", ["/sync", "/async"])
 def test_a_database_that_was_killed_and_started_again_is_used_again(
-    cluster: Cluster, target: str
+    server: Cluster, target: str
 ) -> None:
-    app = make_app(cluster.url)
+    app = make_app(server.url)
     with disposing(app) as client:
         assert client.get(target).text == "1"
-        cluster.kill()
+        server.kill()
         assert client.get(target).status_code == 503
-        cluster.start()
+        server.start()
         assert client.get(target).text == "1"  # the first request after it, not the second
-        assert client.get(target).text == "1"
-
-
-@pytest.mark.service
-@pytest.mark.parametrize("target", ["/sync", "/async"])
-def test_a_connection_that_broke_while_nobody_used_it_is_noticed(
-    cluster: Cluster, target: str
-) -> None:
-    app = make_app(cluster.url)
-    with disposing(app) as client:
-        assert client.get(target).text == "1"
-        cluster.stop()
-        cluster.start()
         assert client.get(target).text == "1"
 
 
 @pytest.mark.service
 @pytest.mark.parametrize("entrance", [Wsgi(), Asgi(), Rsgi()], ids=lambda e: e.name)
 def test_two_hundred_requests_at_once_leave_no_connection_and_survive_a_restart(
-    cluster: Cluster, entrance: Any
+    server: Cluster, entrance: Any
 ) -> None:
-    app = make_app(cluster.url, pool_timeout=30)
+    app = make_app(server.url, pool_timeout=30)
     sessions: set[int] = set()
     kept: list[Any] = []
 
@@ -252,12 +189,12 @@ def test_two_hundred_requests_at_once_leave_no_connection_and_survive_a_restart(
         assert {a.text for a in ask_all(targets)} == {"True"}
         assert len(sessions) == 200
         assert held(app) == 0
-        killer = threading.Thread(target=lambda: (time.sleep(0.05), cluster.kill()))
+        killer = threading.Thread(target=lambda: (time.sleep(0.05), server.kill()))
         killer.start()
         assert {a.status for a in ask_all(targets)} <= {200, 503}
         killer.join()
         assert {a.status for a in ask_all(targets[:4])} == {503}
-        cluster.start()
+        server.start()
         assert {a.text for a in ask_all(targets)} == {"True"}
         assert held(app) == 0
 

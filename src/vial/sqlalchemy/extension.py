@@ -133,9 +133,9 @@ class SQLAlchemy(Generic[M]):
     def __repr__(self) -> str:
         if not has_app_context() or self._app() not in self._app_engines:
             return "<SQLAlchemy>"
-        keys = [f"{key}={engine.url!r}" for key, engine in self.engines.items() if key is not None]
-        default = self.engines.get(None)
-        return f"<SQLAlchemy {' '.join([repr(default.url), *keys] if default else keys)}>"
+        default, others = self.engines.get(None), len(self.engines) - (None in self.engines)
+        parts = [type(self).__name__, default and repr(default.url), others and f"+{others}"]
+        return f"<{' '.join(part for part in parts if part)}>"
 
     def init_app(self, app: Vial) -> None:
         """Read the config of an app and make its engines; they connect when they are used.
