@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -258,3 +259,36 @@ def test_get_engine_takes_the_key_under_its_former_name_too(tmp_path: Path) -> N
     with app.app_context():
         assert db.get_engine(bind="logs") is db.get_engine("logs") is db.engines["logs"]
         assert db.get_engine(app=app) is db.engine
+
+
+def test_a_bind_without_an_async_driver_is_in_nobodys_way(tmp_path: Path) -> None:
+    app, db = made(tmp_path, DATABASE_URI="sqlite:///x.db", BINDS={"memory": "sqlite://"})
+
+    async def ask() -> Any:
+        with app.app_context():
+            answer = await db.async_session.scalar(db.text("SELECT 1"))
+            await db.dispose()
+            return answer
+
+    assert asyncio.run(ask()) == 1
+
+
+def test_a_sync_session_in_an_async_view_is_told_in_debug_mode(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, BLOCKING.db = made(tmp_path, DATABASE_URI="sqlite:///x.db")
+    app.debug = True
+    app.add_url_rule("/", view_func=asking)
+    assert app.test_client().get("/").text == "1"
+    assert "asking calls BLOCKING.db.session.scalar() in line" in caplog.text
+    assert "Write await db.async_session.…, or" in caplog.text
+    with app.app_context():
+        BLOCKING.db.engine.dispose()
+
+
+class BLOCKING:
+    db: Any = None
+
+
+async def asking() -> str:
+    return str(BLOCKING.db.session.scalar(BLOCKING.db.text("SELECT 1")))

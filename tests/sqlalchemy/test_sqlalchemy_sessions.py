@@ -132,7 +132,7 @@ class Site:
 
     def engines(self) -> list[Any]:
         own = self.db._app_engines[self.app]
-        loops = [e.sync_engine for engines in own._by_loop.values() for e in engines.values()]
+        loops = [e.sync_engine for engines in own._by_loop.values() for e in engines.made.values()]
         return [*own.sync.values(), *loops]
 
     async def dispose(self) -> None:

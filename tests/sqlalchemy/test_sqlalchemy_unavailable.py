@@ -201,7 +201,7 @@ def test_two_hundred_requests_at_once_leave_no_connection_and_survive_a_restart(
 
 def held(app: Any) -> int:
     own = app.db._app_engines[app]
-    engines = [e.sync_engine for engines in own._by_loop.values() for e in engines.values()]
+    engines = [e.sync_engine for engines in own._by_loop.values() for e in engines.made.values()]
     return sum(engine.pool.checkedout() for engine in [*own.sync.values(), *engines])
 
 

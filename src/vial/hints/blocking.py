@@ -17,6 +17,8 @@ from weakref import WeakSet
 from .names import qualified
 from .telling import tell
 
+#: Methods of a sync session, such as ``db.session``, that wait for the database.
+_ASKS_DATABASE = ("commit", "execute", "flush", "get", "get_one", "refresh", "scalar", "scalars")
 #: By module and name, ``*`` for all of a module, what does not block.
 _INSTEAD = {
     "time.sleep": "await asyncio.sleep(…)",
@@ -25,6 +27,10 @@ _INSTEAD = {
     "urllib.request.urlopen": "an async client such as httpx",
     "subprocess.*": "await asyncio.create_subprocess_exec(…)",
     "builtins.input": "a form",
+    **dict.fromkeys(
+        (f"sqlalchemy.orm.scoping.{name}" for name in _ASKS_DATABASE),
+        "await db.async_session.…",
+    ),
 }
 _told: WeakSet[Callable[..., Any]] = WeakSet()
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)

@@ -15,7 +15,7 @@ from ..globals import current_app
 from . import lookup, track_modifications
 from .keyset import KeysetPagination
 from .pagination import SelectPagination
-from .session import ContextRegistry, Engines, Session, close
+from .session import ContextRegistry, Session, close
 
 if TYPE_CHECKING:
     from .extension import SQLAlchemy
@@ -32,8 +32,9 @@ class OnLoop:
 
     _db: SQLAlchemy[Any]
 
-    def _engines(self) -> Engines:
-        return {key: engine.sync_engine for key, engine in self._db.async_engines.items()}
+    def _engine(self, bind_key: str | None) -> sa.Engine | None:
+        engine = self._db.async_engines.get(bind_key)
+        return None if engine is None else engine.sync_engine
 
 
 class AsyncSession(sa_async.AsyncSession):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -44,9 +44,9 @@ class AppEngines:
         self.is_modern = not is_flask(app)
         self.options = {key: _with_defaults(o, app, self.is_modern) for key, o in options.items()}
         self.sync = {key: self._make_sync(o) for key, o in self.options.items()}
-        self._by_loop: WeakKeyDictionary[
-            asyncio.AbstractEventLoop, dict[str | None, sa_async.AsyncEngine]
-        ] = WeakKeyDictionary()
+        self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncEngines] = (
+            WeakKeyDictionary()
+        )
 
     def _make_sync(self, options: Options) -> sa.Engine:
         engine: sa.Engine = _created(sa.engine_from_config, options)
@@ -63,7 +63,7 @@ class AppEngines:
             if engine.dialect.name == "sqlite":
                 sa_event.listen(engine, "connect", _prepare_sqlite)
 
-    def of_loop(self) -> dict[str | None, sa_async.AsyncEngine]:
+    def of_loop(self) -> AsyncEngines:
         """The async engines of the running loop: a connection cannot be used on another one."""
         loop = running_loop()
         if loop is None:
@@ -74,12 +74,10 @@ class AppEngines:
         engines = self._by_loop.get(loop)
         if engines is None:
             self._forget_closed_loops()
-            engines = self._by_loop[loop] = {
-                key: self._make_async(options) for key, options in self.options.items()
-            }
+            engines = self._by_loop[loop] = AsyncEngines(self)
         return engines
 
-    def _make_async(self, options: Options) -> sa_async.AsyncEngine:
+    def make_async(self, options: Options) -> sa_async.AsyncEngine:
         app = self._app()
         assert app is not None
         drivers = app.config["SQLALCHEMY_ASYNC_DRIVERS"]
@@ -97,7 +95,7 @@ class AppEngines:
     def _forget_closed_loops(self) -> None:
         for loop in list(self._by_loop):
             if loop.is_closed():  # its connections went with it
-                for engine in self._by_loop.pop(loop).values():
+                for engine in self._by_loop.pop(loop).made.values():
                     engine.sync_engine.dispose(close=False)
 
     async def dispose(self) -> None:
@@ -114,8 +112,27 @@ class AppEngines:
         self._forget_closed_loops()
 
 
-async def _dispose(engines: dict[str | None, sa_async.AsyncEngine]) -> None:
-    for engine in engines.values():
+class AsyncEngines(Mapping[str | None, sa_async.AsyncEngine]):
+    """Those of one event loop, each made when it is asked for: there may be no driver for all."""
+
+    def __init__(self, owner: AppEngines) -> None:
+        self._owner = owner
+        self.made: dict[str | None, sa_async.AsyncEngine] = {}
+
+    def __getitem__(self, key: str | None) -> sa_async.AsyncEngine:
+        if key not in self.made:
+            self.made[key] = self._owner.make_async(self._owner.options[key])
+        return self.made[key]
+
+    def __iter__(self) -> Iterator[str | None]:
+        return iter(self._owner.options)
+
+    def __len__(self) -> int:
+        return len(self._owner.options)
+
+
+async def _dispose(engines: AsyncEngines) -> None:
+    for engine in engines.made.values():
         await engine.dispose()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 S = TypeVar("S")
-Engines = Mapping[str | None, sa.Engine]
 
 
 class Session(sa_orm.Session):
@@ -29,8 +28,8 @@ class Session(sa_orm.Session):
         self._db = db
         self._model_changes: dict[object, tuple[Any, str]] = {}
 
-    def _engines(self) -> Engines:
-        return self._db.engines
+    def _engine(self, bind_key: str | None) -> sa.Engine | None:
+        return self._db.engines.get(bind_key)
 
     def get_bind(
         self,
@@ -45,14 +44,15 @@ class Session(sa_orm.Session):
         """
         if bind is not None:
             return bind
-        engines = self._engines()
-        if mapper is not None:
-            engine = _engine_of(_mapped(mapper).local_table, engines)
-        else:
-            engine = _engine_of(clause, engines)
-        engine = engine or engines.get(None)
+        about = clause if mapper is None else _mapped(mapper).local_table
+        key = _bind_key_of(about)
+        engine = self._engine(key)
         if engine is not None:
             return engine
+        if key is not None:
+            raise sa_exc.UnboundExecutionError(
+                f"Bind key '{key}' is not in 'SQLALCHEMY_BINDS' config."
+            )
         return super().get_bind(mapper=mapper, clause=clause, bind=bind, **kwargs)
 
 
@@ -65,15 +65,10 @@ def _mapped(mapper: Any) -> Any:
         raise
 
 
-def _engine_of(clause: Any, engines: Engines) -> sa.Engine | None:
-    """The engine that the metadata of a statement's table names, if it does."""
+def _bind_key_of(clause: Any) -> str | None:
+    """The bind key of the metadata of a statement's first table."""
     table = _table_of(clause)
-    if table is None or "bind_key" not in table.metadata.info:
-        return None
-    key = table.metadata.info["bind_key"]
-    if key not in engines:
-        raise sa_exc.UnboundExecutionError(f"Bind key '{key}' is not in 'SQLALCHEMY_BINDS' config.")
-    return engines[key]
+    return None if table is None else table.metadata.info.get("bind_key")
 
 
 def _table_of(clause: Any) -> sa.Table | None:
