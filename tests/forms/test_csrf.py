@@ -478,6 +478,7 @@ def test_beside_a_loop_the_check_takes_no_thread(app: Vial) -> None:
     assert seen == [get_ident()] * 2
 
 
+@pytest.mark.slow  # loads it
 def test_socketio_has_a_check_of_its_own(app: Vial) -> None:
     from vial.socketio import SocketIO
 
