@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 import pytest
-from socketio_wire import WebSocket, logged, run, until
+from socketio_wire import WebSocket, http, logged, run, until
 
 from vial import (
     Vial,
@@ -46,6 +46,39 @@ def test_a_sid_stays_and_is_no_other_clients(app: Vial, socketio: SocketIO, lane
     one, two = socketio.test_client(app), socketio.test_client(app)
     assert one.emit("who", callback=True) == one.emit("who", callback=True)
     assert one.emit("who", callback=True) != two.emit("who", callback=True)
+
+
+def test_an_event_has_nothing_of_the_page_that_caused_it(
+    app: Vial, socketio: SocketIO, lane: Any
+) -> None:
+    """In ``g`` is who is logged in, among other things: that of a page, for an event."""
+    sids: list[str] = []
+    seen: list[Any] = []
+
+    @socketio.on("connect")
+    @lane
+    def came(*args: Any) -> None:
+        sids.append(request.sid)  # type: ignore[attr-defined]
+
+    @socketio.on("disconnect")
+    @lane
+    def gone(*args: Any) -> None:
+        seen.append((g.get("user"), request.path))
+
+    @app.get("/end")
+    async def end() -> str:
+        g.user = "Ada"
+        socketio.server.disconnect(sids[0])
+        return "ended"
+
+    async def scenario() -> None:
+        client = await WebSocket.open(app)
+        assert (await http(app, path="/end")).text == "ended"
+        await until(lambda: seen)
+        await client.leave()
+
+    run(scenario)
+    assert seen == [(None, "/socket.io/")]
 
 
 def test_each_event_has_a_g_of_its_own(app: Vial, socketio: SocketIO, lane: Any) -> None:

@@ -14,6 +14,7 @@ from socketio_wire import Polling, WebSocket, http, run, until
 
 from vial import Vial, request
 from vial.socketio import SocketIO, send
+from vial.socketio.exchange import AsgiExchange
 
 
 @pytest.mark.parametrize(
@@ -209,5 +210,41 @@ def test_pages_beside_socketio_run_on_the_servers_loop(app: Vial, socketio: Sock
     async def scenario() -> None:
         reply = await http(app, query="", path="/loop")
         assert reply.text == str(id(asyncio.get_running_loop()))
+
+    run(scenario)
+
+
+def test_a_close_does_not_wait_for_a_frame_that_is_awaited() -> None:
+    """As granian 2.8 does: its calls are futures, and it closes when none waits for a frame."""
+
+    async def scenario() -> None:
+        waiting: list[asyncio.Future[Any]] = []
+        sent: list[Any] = []
+
+        def receive() -> Any:
+            waiting.append(asyncio.get_running_loop().create_future())
+            if sent:
+                waiting[-1].set_result({"type": "websocket.disconnect"})
+            return waiting[-1]
+
+        async def send_message(message: Any) -> None:
+            await asyncio.wait([call for call in waiting if not call.done()] or [until_now()])
+            sent.append(message)
+
+        async def nothing() -> None:
+            pass
+
+        def until_now() -> asyncio.Future[None]:
+            return asyncio.ensure_future(nothing())
+
+        scope = {"type": "websocket", "path": "/", "headers": [], "query_string": b""}
+        exchange = AsgiExchange(scope, receive, send_message)
+        reading = asyncio.ensure_future(exchange.receive())
+        await until_now()
+        async with asyncio.timeout(30):
+            await exchange.close(1000)
+            with pytest.raises(OSError, match="the WebSocket is closed"):
+                await reading
+        assert sent == [{"type": "websocket.close", "code": 1000}]
 
     run(scenario)

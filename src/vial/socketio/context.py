@@ -17,6 +17,7 @@ from ..callables import is_async
 from ..concurrency import run_in_pool
 from ..ctx import RequestContext
 from ..driver import drive
+from ..globals import _cv
 from ..sessions import SecureCookieSession, SessionMixin
 from ..teardown import close
 from .payloads import Arguments, InvalidArguments, Refused
@@ -160,6 +161,8 @@ async def _perform(
     socketio: SocketIO, event: Event, environ: Environ, connection: Connection
 ) -> Any:
     ctx = _context(socketio, environ, connection)
+    # The task may come from a page of somebody else, whose `g` this must not be.
+    hidden = _cv.set(None)  # type: ignore[arg-type]
     ctx.push()
     error: BaseException | None = None
     try:
@@ -173,7 +176,10 @@ async def _perform(
         error = e
         raise
     finally:
-        await _leave(ctx, error, event.handler.is_async)
+        try:
+            await _leave(ctx, error, event.handler.is_async)
+        finally:
+            _cv.reset(hidden)
 
 
 async def _leave(ctx: RequestContext, error: BaseException | None, is_async: bool) -> None:

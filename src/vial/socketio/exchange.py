@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..concurrency import run_in_pool
 from ..gateways.body import wait_for_disconnect
 from ..gateways.environ import from_scope, split_path
+from ..gateways.held import Hold
 from .fanout import Sending, begun
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class AsgiExchange:
     """A request or WebSocket of an ASGI server (ASGI 3.0, HTTP & WebSocket 2.4)."""
 
     can_upgrade = True
+    #: Where granian's call for the next frame is awaited.
+    _waiting: Hold | None = None
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.environ = environ_of(scope)
@@ -94,7 +98,10 @@ class AsgiExchange:
         await self._send({"type": "websocket.accept"})
 
     async def receive(self) -> str | bytes:
-        event = await self._receive()
+        call: Any = self._receive()
+        if hasattr(call, "add_done_callback"):  # granian's
+            call = self._waiting = Hold(call)
+        event = await call
         if event["type"] != "websocket.receive":
             raise OSError("the WebSocket is closed")
         data: str | bytes | None = event.get("bytes")
@@ -110,7 +117,14 @@ class AsgiExchange:
         await self._send({"type": "websocket.send", key: frame})
 
     async def close(self, code: int) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.call.done():
+            waiting.send_away(OSError("the WebSocket is closed"))
+            waiting.call.cancel()  # granian 2.8 would wait for it
         await self._send({"type": "websocket.close", "code": code})
+        if waiting is not None and code != 1001:  # as AsgiChannel, which says why
+            with suppress(RuntimeError):
+                await Hold(self._receive())
 
 
 class WsgiExchange:

@@ -129,7 +129,8 @@ class Home:
         # that takes one more turn of the loop.
         if not self._scheduled and self.loop is not None:
             self._scheduled = True
-            self.loop.call_soon_threadsafe(self._work)
+            # Tasks that begin there live on: they must not be inside of a request.
+            self.loop.call_soon_threadsafe(self._work, context=Context())
 
     def _work(self) -> None:
         self._scheduled = False
