@@ -38,20 +38,21 @@ class ChatServer:
             self.port = probe.getsockname()[1]
         self.origin = f"http://127.0.0.1:{self.port}"
         self.instance = instance
+        self.folder = CHAT
+        self.settings = {"PORT": str(self.port), "INSTANCE_PATH": str(instance)}
         self.output = instance / "output.txt"
         bind = f"127.0.0.1:{self.port}"
-        self._command = [sys.executable, "main.py"]
+        self.command = [sys.executable, "main.py"]
         if workers:
             serve = ["-m", "vial", "serve", "main.py", "-w", str(workers), "--bind", bind]
-            self._command[1:] = serve
+            self.command[1:] = serve
 
     def start(self) -> None:
-        settings = {"PORT": str(self.port), "INSTANCE_PATH": str(self.instance)}
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                self._command,
-                cwd=CHAT,
-                env=os.environ | settings,
+                self.command,
+                cwd=self.folder,
+                env=os.environ | self.settings,
                 stdout=output,
                 stderr=output,
             )

@@ -1,0 +1,5 @@
+"""What servers and the `vial` command start: the application, configured by the environment."""
+
+from chatroom import create_app
+
+app = create_app()
