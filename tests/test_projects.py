@@ -56,7 +56,7 @@ class Environment:
             env=self.variables | variables,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,  # on a busy machine
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
