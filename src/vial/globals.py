@@ -6,7 +6,8 @@ One :class:`~contextvars.ContextVar` holds the context; each name is a proxy to 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,6 +24,17 @@ _cv: ContextVar[AppContext] = ContextVar("vial.context")
 
 #: Whether a test client makes the request: it lets background work end before it returns.
 _under_test: ContextVar[bool] = ContextVar("vial.under_test", default=False)
+
+
+@contextmanager
+def without_context() -> Iterator[None]:
+    """Inside, no context is active: what is pushed there shares no ``g`` with what is around."""
+    token = _cv.set(None)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        _cv.reset(token)
+
 
 _no_app_msg = (
     "Working outside of application context.\n\n"

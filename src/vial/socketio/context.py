@@ -17,7 +17,7 @@ from ..callables import is_async
 from ..concurrency import run_in_pool
 from ..ctx import RequestContext
 from ..driver import drive
-from ..globals import _cv
+from ..globals import without_context
 from ..sessions import SecureCookieSession, SessionMixin
 from ..teardown import close
 from .payloads import Arguments, InvalidArguments, Refused
@@ -161,25 +161,21 @@ async def _perform(
     socketio: SocketIO, event: Event, environ: Environ, connection: Connection
 ) -> Any:
     ctx = _context(socketio, environ, connection)
-    # The task may come from a page of somebody else, whose `g` this must not be.
-    hidden = _cv.set(None)  # type: ignore[arg-type]
-    ctx.push()
-    error: BaseException | None = None
-    try:
-        about = {"message": event.message, "args": event.args}
-        vars(ctx.request).update(sid=event.sid, namespace=event.namespace, event=about)
-        result = await _result(socketio, event)
-        if not socketio.manage_session:
-            _save_session(ctx)
-        return result
-    except BaseException as e:
-        error = e
-        raise
-    finally:
+    with without_context():  # the task may come from a page of somebody else
+        ctx.push()
+        error: BaseException | None = None
         try:
-            await _leave(ctx, error, event.handler.is_async)
+            about = {"message": event.message, "args": event.args}
+            vars(ctx.request).update(sid=event.sid, namespace=event.namespace, event=about)
+            result = await _result(socketio, event)
+            if not socketio.manage_session:
+                _save_session(ctx)
+            return result
+        except BaseException as e:
+            error = e
+            raise
         finally:
-            _cv.reset(hidden)
+            await _leave(ctx, error, event.handler.is_async)
 
 
 async def _leave(ctx: RequestContext, error: BaseException | None, is_async: bool) -> None:
