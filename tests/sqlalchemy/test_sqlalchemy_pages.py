@@ -229,6 +229,21 @@ def test_a_legacy_query_has_pages_and_answers_404(db: Any) -> None:
     assert db.one_or_404(db.select(Item).where(Item.id == 5)).id == 5
 
 
+@pytest.mark.parametrize("number", [2**31, 2**63, 10**30, -(10**30)])
+def test_a_key_that_no_row_can_have_is_404(db: Any, number: int) -> None:
+    for miss in (
+        lambda: db.get_or_404(Item, number),
+        lambda: Item.query.get_or_404(number),
+        lambda: Item.query.filter_by(id=number).first_or_404(),
+        lambda: db.one_or_404(db.select(Item).where(Item.id == number)),
+        lambda: db.first_or_404(db.select(Item).where(Item.note == "a\0b")),
+    ):
+        with pytest.raises(NotFound):
+            miss()
+        db.session.rollback()
+    assert db.get_or_404(Item, 3).id == 3
+
+
 ORDERS: dict[str, Any] = {
     "primary key": list,
     "rising": lambda: [Item.rank, Item.id],

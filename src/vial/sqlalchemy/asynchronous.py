@@ -84,9 +84,7 @@ def _page(session: Any, select: sa.Select[Any], options: dict[str, Any]) -> Sele
     return SelectPagination(session=session, select=select, **{"max_per_page": None, **options})
 
 
-def make_async_session(
-    db: SQLAlchemy[Any], options: dict[str, Any], tracks: bool = True
-) -> AsyncScopedSession:
+def make_async_session(db: SQLAlchemy[Any], options: dict[str, Any]) -> AsyncScopedSession:
     """The async session beside ``db.session``, with the same options."""
     options = dict(options)
     options.pop("scopefunc", None)

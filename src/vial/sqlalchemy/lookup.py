@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -11,6 +12,9 @@ import sqlalchemy.orm as sa_orm
 from ..helpers import abort
 
 T = TypeVar("T")
+
+#: What drivers say of a value that no row can have: a number that is too large, a NUL in a text.
+IMPOSSIBLE = (sa_exc.DataError, OverflowError)
 
 
 def get_or_404(
@@ -22,7 +26,9 @@ def get_or_404(
     **kwargs: Any,
 ) -> T:
     """The object with that primary key."""
-    found = session.get(entity, ident, **kwargs)
+    found = None
+    with suppress(*IMPOSSIBLE):
+        found = session.get(entity, ident, **kwargs)
     if found is None:
         abort(404, description=description)
     return found
@@ -32,7 +38,9 @@ def first_or_404(
     session: sa_orm.Session, statement: sa.Select[Any], description: str | None
 ) -> Any:
     """The first thing of the first row."""
-    found = session.execute(statement).scalar()
+    found = None
+    with suppress(*IMPOSSIBLE):
+        found = session.execute(statement).scalar()
     if found is None:
         abort(404, description=description)
     return found
@@ -42,5 +50,5 @@ def one_or_404(session: sa_orm.Session, statement: sa.Select[Any], description: 
     """The first thing of the only row."""
     try:
         return session.execute(statement).scalar_one()
-    except (sa_exc.NoResultFound, sa_exc.MultipleResultsFound):
+    except (sa_exc.NoResultFound, sa_exc.MultipleResultsFound, *IMPOSSIBLE):
         abort(404, description=description)

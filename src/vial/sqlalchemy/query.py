@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import sqlalchemy.exc as sa_exc
 import sqlalchemy.orm as sa_orm
 
 from ..helpers import abort
+from .lookup import IMPOSSIBLE, get_or_404
 from .pagination import Pagination, QueryPagination
 
 __all__ = ["Query"]
@@ -23,14 +25,14 @@ class Query(sa_orm.Query[T]):
         # Not self.get(), which warns whoever calls it that it is old.
         entity: Any = self.column_descriptions[0]["entity"]
         options: Any = self._with_options
-        found: T | None = self.session.get(entity, ident, options=options)
-        if found is None:
-            abort(404, description=description)
+        found: T = get_or_404(self.session, entity, ident, description, options=options)
         return found
 
     def first_or_404(self, description: str | None = None) -> T:
         """The first result, or 404."""
-        found = self.first()
+        found: T | None = None
+        with suppress(*IMPOSSIBLE):
+            found = self.first()
         if found is None:
             abort(404, description=description)
         return found
@@ -39,7 +41,7 @@ class Query(sa_orm.Query[T]):
         """The only result; 404 where there is none, or more than one."""
         try:
             return self.one()
-        except (sa_exc.NoResultFound, sa_exc.MultipleResultsFound):
+        except (sa_exc.NoResultFound, sa_exc.MultipleResultsFound, *IMPOSSIBLE):
             abort(404, description=description)
 
     def paginate(
