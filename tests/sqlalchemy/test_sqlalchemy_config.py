@@ -110,6 +110,17 @@ def test_a_uri_that_cannot_be_used_is_told(tmp_path: Path, uri: str, message: st
     assert "secret" not in str(caught.value)
 
 
+def test_the_uri_may_be_one_of_the_engine_options_or_of_the_binds(tmp_path: Path) -> None:
+    url = "sqlite:////tmp/x.db"
+    for config in (
+        {"ENGINE_OPTIONS": {"url": url}},
+        {"BINDS": {None: url}, "ENGINE_OPTIONS": None},
+    ):
+        assert options_of(*made(tmp_path, **config))[0] == url
+    with pytest.raises(RuntimeError, match=r"SQLALCHEMY_BINDS\['a'\] has no 'url'"):
+        made(tmp_path, BINDS={"a": {"pool_size": 3}})
+
+
 def test_an_app_has_one_instance_and_must_be_known_to_it(tmp_path: Path) -> None:
     app, db = made(tmp_path, DATABASE_URI="sqlite://")
     with pytest.raises(RuntimeError, match="already been registered"):

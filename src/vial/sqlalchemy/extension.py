@@ -168,16 +168,19 @@ class SQLAlchemy(Generic[M]):
         register(app, self)
 
     def _options_by_bind(self, app: Vial) -> dict[str | None, dict[str, Any]]:
-        config = app.config
-        uri, binds = config.setdefault("SQLALCHEMY_DATABASE_URI", None), {}
-        for key, given in config.setdefault("SQLALCHEMY_BINDS", {}).items():
+        config, binds = app.config, {}
+        for key, given in (config.setdefault("SQLALCHEMY_BINDS", {}) or {}).items():
             bind = {"url": given} if isinstance(given, (str, sa.URL)) else dict(given)
+            if "url" not in bind:
+                raise RuntimeError(f"SQLALCHEMY_BINDS[{key!r}] has no 'url'.")
             binds[key] = {**self._engine_options, **bind}
-        own = config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", {})
-        if uri is None and not binds:
-            uri = _default_uri(app)
-        if uri is not None:
-            binds[None] = {**self._engine_options, "url": uri, **own}
+        options = config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", {}) or {}
+        own = {**self._engine_options, **options}
+        uri = config.setdefault("SQLALCHEMY_DATABASE_URI", None)
+        if uri is not None or not ("url" in own or binds):
+            own.setdefault("url", _default_uri(app) if uri is None else uri)
+        if "url" in own:
+            binds[None] = {**binds.get(None, {}), **own}
         for options in binds.values():
             options.setdefault("echo", config["SQLALCHEMY_ECHO"])
             options.setdefault("echo_pool", config["SQLALCHEMY_ECHO"])
