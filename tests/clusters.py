@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -31,12 +32,21 @@ class Cluster:
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
-        options = f"-p {self.port} -k {self._folder} -c fsync=off"
+        options = f"-p {self.port} -c unix_socket_directories= -c fsync=off -c max_connections=60"
         self._control("start", "-w", "-o", options, "-l", f"{self._folder}/log")
 
-    def kill(self) -> None:
-        """As a crash does it: no connection hears a word."""
+    def stop(self) -> None:
         self._control("stop", "-m", "immediate")
+
+    def kill(self) -> None:
+        """As a machine that fails: its clients are told nothing."""
+        file = self._folder / "data" / "postmaster.pid"
+        pid = int(file.read_text().split()[0])
+        children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True)
+        for number in (pid, *map(int, children.stdout.split())):
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        file.unlink()
 
     def _control(self, *words: str) -> None:
         self._run("pg_ctl", "-D", f"{self._folder}/data", *words)
@@ -65,4 +75,5 @@ def cluster() -> Iterator[Cluster]:
         try:
             yield running
         finally:
-            running.kill()
+            with suppress(AssertionError):  # the test may have killed it
+                running.stop()

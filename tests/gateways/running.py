@@ -37,7 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hypercorn": ("asgi", f"-m hypercorn --graceful-timeout 1 -b {HERE}:{{port}} asgi:{APP}"),
     "vial": (
         "asgi",
-        f"-c from%werkzeug.utils%import%import_string;import_string('{APP}').run('{HERE}',{{port}})",
+        f"-c from%werkzeug.utils%import%import_string%as%of;of('{APP}').run('{HERE}',{{port}})",
     ),
 }
 #: What a server cannot do whatever the app does. What granian's WSGI lacks, its ASGI has.

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from vial import Vial
 from vial.flask_mode import Flask
-from vial.sqlalchemy import SQLAlchemy, engines
+from vial.sqlalchemy import SQLAlchemy, engines, pinging
 from vial.sqlalchemy.engines import async_url
 from vial.sqlalchemy.record_queries import get_recorded_queries
 from vial.sqlalchemy.track_modifications import before_models_committed, models_committed
@@ -72,15 +72,17 @@ def test_binds_have_options_of_their_own(tmp_path: Path) -> None:
     assert options_of(app, db, "b")[0] == "mysql+pymysql://h/d?charset=utf8mb4"
 
 
-@pytest.mark.parametrize(("cls", "ping", "timeout"), [(Vial, True, 10), (Flask, False, 30)])
-def test_connections_are_pinged_before_use_but_in_flask_mode(
-    tmp_path: Path, cls: type[Vial], ping: bool, timeout: int
+@pytest.mark.parametrize(("cls", "asks", "timeout"), [(Vial, 1, 10), (Flask, 0, 30)])
+def test_connections_are_asked_before_use_but_in_flask_mode_or_where_the_program_decides(
+    tmp_path: Path, cls: type[Vial], asks: int, timeout: int
 ) -> None:
     _, pool = options_of(*made(tmp_path, cls, DATABASE_URI="postgresql+psycopg://h/d"))
-    assert (pool._pre_ping, pool._timeout) == (ping, timeout)
-    own = {"pool_pre_ping": not ping}
-    app, db = made(tmp_path, cls, DATABASE_URI="postgresql+psycopg://h/d", ENGINE_OPTIONS=own)
-    assert options_of(app, db)[1]._pre_ping is not ping
+    assert (len(pool.dispatch.checkout), pool._timeout) == (asks, timeout)
+    for wanted in (True, False):
+        own = {"pool_pre_ping": wanted}
+        app, db = made(tmp_path, cls, DATABASE_URI="postgresql+psycopg://h/d", ENGINE_OPTIONS=own)
+        _, pool = options_of(app, db)
+        assert (len(pool.dispatch.checkout), pool._pre_ping) == (0, wanted)
 
 
 @pytest.mark.parametrize(("cls", "found"), [(Vial, (1, "wal", 1)), (Flask, (0, "delete", 2))])
@@ -303,3 +305,16 @@ class BLOCKING:
 
 async def asking() -> str:
     return str(BLOCKING.db.session.scalar(BLOCKING.db.text("SELECT 1")))
+
+
+def test_only_connections_that_rested_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool, pool_size=1)
+    asked: list[Any] = []
+    monkeypatch.setattr(engine.dialect, "do_ping", lambda one: not asked.append(one))
+    pinging.listen(engine)
+    for rest, times in ((60, 0), (0, 2)):
+        monkeypatch.setattr(pinging, "REST", rest)
+        for _ in range(2):
+            engine.connect().close()
+        assert len(asked) == times
+    engine.dispose()

@@ -23,7 +23,6 @@ from vial.concurrency import run_on_loop
 from vial.flask_mode import Flask
 from vial.sqlalchemy import DatabaseUnavailable, SQLAlchemy
 
-BIN = "/usr/lib/postgresql/15/bin"
 #: Nobody listens there.
 NOWHERE = "postgresql+psycopg://postgres@127.0.0.1:9/none"
 

@@ -16,7 +16,7 @@ import sqlalchemy.ext.asyncio as sa_async
 from sqlalchemy import event as sa_event
 
 from ..concurrency import running_loop
-from . import errors, record_queries
+from . import errors, pinging, record_queries
 from .modes import is_flask
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ class AppEngines:
 
     def _make_sync(self, options: Options) -> sa.Engine:
         engine: sa.Engine = _created(sa.engine_from_config, options)
-        self._listen(engine)
+        self._listen(engine, options)
         return engine
 
-    def _listen(self, engine: sa.Engine) -> None:
+    def _listen(self, engine: sa.Engine, options: Options) -> None:
         """Add what an app wants of its engines, sync and async ones alike."""
         app = self._app()
         if app is not None and app.config["SQLALCHEMY_RECORD_QUERIES"]:
@@ -62,6 +62,8 @@ class AppEngines:
             errors.listen(engine)
             if engine.dialect.name == "sqlite":
                 sa_event.listen(engine, "connect", _prepare_sqlite)
+            elif isinstance(engine.pool, sa.QueuePool) and "pool_pre_ping" not in options:
+                pinging.listen(engine)
 
     def of_loop(self) -> AsyncEngines:
         """The async engines of the running loop: a connection cannot be used on another one."""
@@ -81,15 +83,13 @@ class AppEngines:
         app = self._app()
         assert app is not None
         drivers = app.config["SQLALCHEMY_ASYNC_DRIVERS"]
-        engine: sa_async.AsyncEngine = _created(
-            sa_async.async_engine_from_config,
-            {
-                **_without_sync_pool(options),
-                **app.config["SQLALCHEMY_ASYNC_ENGINE_OPTIONS"],
-                "url": async_url(options["url"], drivers),
-            },
-        )
-        self._listen(engine.sync_engine)
+        options = {
+            **_without_sync_pool(options),
+            **app.config["SQLALCHEMY_ASYNC_ENGINE_OPTIONS"],
+            "url": async_url(options["url"], drivers),
+        }
+        engine: sa_async.AsyncEngine = _created(sa_async.async_engine_from_config, options)
+        self._listen(engine.sync_engine, options)
         return engine
 
     def _forget_closed_loops(self) -> None:
@@ -154,9 +154,7 @@ def _created(make: Any, options: Options) -> Any:
 def _with_defaults(options: Options, app: Vial, is_modern: bool) -> Options:
     """The options of a bind, with what is good for its database.
 
-    A ping before a connection is used costs a round trip to the server and finds those that broke
-    while nobody used them, so that an app survives a restart of its database. MySQL closes
-    connections after eight hours of silence.
+    MySQL closes connections after eight hours of silence.
     """
     url = sa.make_url(options["url"])
     options = {**options, "url": url}
@@ -164,7 +162,6 @@ def _with_defaults(options: Options, app: Vial, is_modern: bool) -> Options:
     if backend == "sqlite":
         _place_sqlite(options, app)
     elif is_modern and _has_queue(options):
-        options.setdefault("pool_pre_ping", True)
         options.setdefault("pool_timeout", 10)
     if url.drivername in ("mysql", "mysql+pymysql", "mariadb", "mariadb+pymysql"):
         if _has_queue(options):
