@@ -179,7 +179,7 @@ function messageRow(message) {
   const row = textRow(author, name, deleted ? "This message was deleted." : text, time);
   Object.assign(row.dataset, { id, change, author, sent, date: when.toDateString() });
   row.classList.toggle("deleted", deleted);
-  if (author === me && !deleted) row.querySelector(".bubble").append(deleteButton(id, text));
+  if (author === me && !deleted) time.before(deleteButton(id, text));
   return row;
 }
 
