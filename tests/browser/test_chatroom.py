@@ -320,7 +320,7 @@ def test_a_new_password_ends_the_other_sessions_and_not_this_one(
     page = here.page.context.new_page()
     page.goto("/profile")
     snap(page, "profile")
-    page.get_by_label("Password until now").fill(PASSWORD)
+    page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("New password").fill("another horse")
     page.get_by_role("button", name="Change password").click()
     expect(page.get_by_role("alert")).to_contain_text("Your password is changed.")

@@ -85,7 +85,7 @@ class NameForm(FlaskForm):
 
 class PasswordForm(FlaskForm):
     old = PasswordField(
-        "Password until now",
+        "Current password",
         [InputRequired("Please enter the password that you have."), Length(max=most)],
         render_kw={"autocomplete": "current-password"},
     )

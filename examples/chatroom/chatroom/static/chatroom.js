@@ -13,6 +13,7 @@ const MOST_ROWS = 600; // rows that are kept while nobody scrolls; earlier ones 
 const socket = io({ reconnectionDelay: 500, reconnectionDelayMax: 3000 });
 let joined = false;
 let refusals = 0;
+banner(""); // there is JavaScript
 
 socket.on("connect", () => { refusals = 0; join(); });
 socket.on("disconnect", (reason) => {
