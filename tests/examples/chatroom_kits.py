@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -15,13 +16,16 @@ import psycopg
 import pymongo
 import pymysql
 import pymysql.connections
+import pytest
 from pymongo.errors import PyMongoError
 from serving import free_port, wait_for
 
 PROJECT = Path(__file__).parents[2] / "examples" / "chatroom"
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432")
 MARIADB = {"host": "127.0.0.1", "port": 3306, "user": "root"}
-sys.path.append(str(PROJECT))  # tests of the example import it as its server does
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(str(PROJECT))  # not for longer: its "wsgi" is not everybody's
+    importlib.import_module("chatroom")
 
 Variables = dict[str, str]
 
@@ -121,7 +125,6 @@ def database(kind: str, folder: Path) -> AbstractContextManager[Variables]:
 @contextmanager
 def an_app(variables: Variables, folder: Path) -> Iterator[Any]:
     """The application, with its tables, on a database; closed afterwards."""
-    import pytest
     from chatroom import create_app
 
     with pytest.MonkeyPatch.context() as patch:
