@@ -23,6 +23,8 @@ LAUNCH = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
+#: The page went on while its WebSocket was being opened.
+LEFT_EARLY = "WebSocket is closed before the connection is established"
 OUTAGE = r"net::ERR_|WebSocket connection to|status of 400"  # 400: the connection of before
 
 
@@ -93,7 +95,9 @@ class Window:
         page.on("websocket", lambda websocket: self._check_origin(websocket.url))
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not self._expected.search(message.text):
+        if message.type not in ("error", "warning") or LEFT_EARLY in message.text:
+            return
+        if not self._expected.search(message.text):
             self.faults.append(f"console {message.type}: {message.text}")
 
     def _check_origin(self, url: str) -> None:
