@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from werkzeug.datastructures import ImmutableDict
 
 from .app import Vial
+from .ctx import has_app_context
 from .defaults import FLASK
+from .globals import current_app
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-__all__ = ["FLASK_VERSION", "Flask", "install_as_flask"]
+__all__ = ["FLASK_VERSION", "Flask", "install_as_flask", "is_flask_mode"]
 
 #: The version whose behaviour Vial has; what ``flask.__version__`` says in Flask mode.
 FLASK_VERSION = "3.1.3"
@@ -87,6 +89,16 @@ class Flask(Vial):
     """The application class that programs written for Flask get: Vial with Flask's defaults."""
 
     default_config: ClassVar[Any] = ImmutableDict(FLASK)
+
+
+def is_flask_mode(app: Any = None) -> bool:
+    """Whether an app has Flask's defaults, and so what is built on it does as Flask's extensions.
+
+    :param app: the current one if not given; without one it has not.
+    """
+    if app is None and has_app_context():
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+    return isinstance(app, Flask)
 
 
 def install_as_flask(batteries: bool | Collection[str] | None = None) -> None:

@@ -19,7 +19,7 @@ from wtforms.csrf.core import CSRF
 
 from ..blueprints import Blueprint
 from ..callables import never_waits
-from ..flask_mode import Flask
+from ..flask_mode import is_flask_mode
 from ..gateways.origins import own_origins
 from ..globals import current_app, g, request
 from .tokens import begin, csrf_meta_tag, generate_csrf, refuse, validate_csrf
@@ -65,7 +65,7 @@ class CSRFProtect:
         app.extensions["csrf"] = self
         for name, value in _DEFAULTS.items():
             app.config.setdefault(name, value)
-        app.config.setdefault("WTF_CSRF_CHECK_ORIGIN", not isinstance(app, Flask))
+        app.config.setdefault("WTF_CSRF_CHECK_ORIGIN", not is_flask_mode(app))
         app.config["WTF_CSRF_METHODS"] = {m.upper() for m in app.config["WTF_CSRF_METHODS"]}
         _trusted(app)
         app.jinja_env.globals.update(csrf_token=generate_csrf, csrf_meta_tag=csrf_meta_tag)
@@ -197,9 +197,7 @@ def same_origin(current_uri: str, compare_uri: str) -> bool:
 
 
 def _asks_browser() -> bool:
-    config = current_app.config
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    return bool(config.get("WTF_CSRF_CHECK_ORIGIN", not isinstance(app, Flask)))
+    return bool(current_app.config.get("WTF_CSRF_CHECK_ORIGIN", not is_flask_mode()))
 
 
 def _verdict() -> bool | None:

@@ -16,7 +16,7 @@ from itsdangerous import BadData, SignatureExpired
 from markupsafe import Markup
 from wtforms import ValidationError
 
-from ..flask_mode import Flask
+from ..flask_mode import is_flask_mode
 from ..globals import current_app, g, session
 from ..sessions import signing_serializer
 
@@ -98,12 +98,7 @@ def csrf_meta_tag(
 
 def refuse(reason: str) -> NoReturn:
     """:raises wtforms.ValidationError: always. In Flask mode with nothing but the reason."""
-    raise ValidationError(reason if is_flask() else reason + _ADVICE)
-
-
-def is_flask() -> bool:
-    """Whether the current app is to be like Flask."""
-    return isinstance(current_app._get_current_object(), Flask)  # type: ignore[attr-defined]
+    raise ValidationError(reason if is_flask_mode() else reason + _ADVICE)
 
 
 def _name(token_key: str | None) -> str:

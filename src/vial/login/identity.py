@@ -11,7 +11,7 @@ from typing import Any
 from ..app import Vial
 from ..callables import never_waits
 from ..ctx import after_this_request
-from ..flask_mode import Flask
+from ..flask_mode import is_flask_mode
 from ..globals import current_app, find_request_ctx, g, request, session
 from .config import SESSION_KEYS
 from .tokens import fingerprint, has_fingerprint
@@ -40,7 +40,7 @@ def the_app() -> Vial:
 
 def is_modern() -> bool:
     """Whether the app has Vial's defaults and not Flask's."""
-    return not isinstance(the_app(), Flask)
+    return not is_flask_mode(the_app())
 
 
 def is_event() -> bool:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..flask_mode import Flask
+from ..flask_mode import is_flask_mode
 from .cluster import make_manager
 from .membership import MAX_ROOMS
 from .order import PATIENCE
@@ -126,7 +126,7 @@ def make_server(app: Vial | None, options: dict[str, Any]) -> Server:
 def validates(app: Vial, options: dict[str, Any]) -> bool:
     """Whether annotations are looked at: not in programs for Flask, where they never were."""
     wanted: bool | None = options.get("validate")
-    return not isinstance(app, Flask) if wanted is None else wanted
+    return not is_flask_mode(app) if wanted is None else wanted
 
 
 def of_run(options: dict[str, Any]) -> dict[str, Any]:

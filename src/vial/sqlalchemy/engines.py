@@ -16,8 +16,8 @@ import sqlalchemy.ext.asyncio as sa_async
 from sqlalchemy import event as sa_event
 
 from ..concurrency import running_loop
+from ..flask_mode import is_flask_mode
 from . import errors, pinging, record_queries
-from .modes import is_flask
 
 if TYPE_CHECKING:
     from ..app import Vial
@@ -41,7 +41,7 @@ class AppEngines:
 
     def __init__(self, app: Vial, options: Mapping[str | None, Options]) -> None:
         self._app = ref(app)
-        self.is_modern = not is_flask(app)
+        self.is_modern = not is_flask_mode(app)
         self.options = {key: _with_defaults(o, app, self.is_modern) for key, o in options.items()}
         self.sync = {key: self._make_sync(o) for key, o in self.options.items()}
         self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncEngines] = (

@@ -13,6 +13,7 @@ import sqlalchemy.orm as sa_orm
 from ..callables import beside_loop
 from ..concurrency import run_in_pool
 from ..ctx import has_app_context
+from ..flask_mode import is_flask_mode
 from ..globals import current_app
 from . import asynchronous, errors, lookup, track_modifications
 from .cli import add_models_to_shell as _add_models_to_shell
@@ -20,7 +21,6 @@ from .engines import AppEngines
 from .keyset import KeysetPagination
 from .migrating import register
 from .model import BindMixin, DefaultMeta, DefaultMetaNoName, Model, NameMixin
-from .modes import is_flask
 from .pagination import Pagination, SelectPagination
 from .query import Query
 from .session import ContextRegistry, Session, close
@@ -442,6 +442,6 @@ class SQLAlchemy(Generic[M]):
 
 
 def _default_uri(app: Vial) -> str:
-    if is_flask(app):
+    if is_flask_mode(app):
         raise RuntimeError("Either 'SQLALCHEMY_DATABASE_URI' or 'SQLALCHEMY_BINDS' must be set.")
     return "sqlite:///app.db"

@@ -8,10 +8,10 @@ from typing import Any, Self
 import sqlalchemy as sa
 import sqlalchemy.orm as sa_orm
 
+from ..flask_mode import is_flask_mode
 from ..globals import request
 from ..helpers import abort
 from .counting import count_rows
-from .modes import is_flask
 
 __all__ = ["Pagination", "QueryPagination", "SelectPagination"]
 
@@ -69,7 +69,7 @@ class Pagination:
         max_per_page: int | None = None,
         error_out: bool = True,
     ) -> tuple[int, int]:
-        if max_per_page is None and per_page is None and not is_flask():
+        if max_per_page is None and per_page is None and not is_flask_mode():
             max_per_page = MOST_ASKED_FOR
         page = _number("page", page, 1, error_out)
         per_page = _number("per_page", per_page, 20, error_out)
