@@ -10,16 +10,13 @@ from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
-from uuid import uuid4
 from zipfile import ZipFile
 
 import click
-import psycopg
-import pymysql
 import pytest
 from click.testing import CliRunner
+from databases import database
 from serving import free_port, wait_for
 
 from vial.cli.generate import generate_command
@@ -29,8 +26,6 @@ from vial.cli.projects.rendering import TEMPLATES
 
 pytestmark = [pytest.mark.slow, pytest.mark.service]
 
-POSTGRESQL = os.environ.get("TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432")
-MARIADB = os.environ.get("TEST_MARIADB", "mariadb://root@127.0.0.1:3306")
 FIELDS = ["title:str", "body:text", "price:decimal", "done:bool:optional"]
 FIELDS += ["due:date", "at:datetime", "score:float", "n:int"]
 
@@ -204,73 +199,54 @@ def test_pages_with_accounts_work_from_the_beginning(environment: Environment) -
         assert ">Log in</h1>" in server.get("/profile")[1]  # it leads there
 
 
-@pytest.fixture
-def databases() -> Iterator[list[str]]:
-    """The URLs of two PostgreSQL databases, empty, and gone afterwards."""
-    names = _names()
-    with psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True) as connection:
-        for name in names:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
-        yield [f"{POSTGRESQL.replace(':', '+psycopg:', 1)}/{name}" for name in names]
-        for name in names:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
-
-
-def _names() -> list[str]:
-    return [f"vial_{uuid4().hex}" for _ in range(2)]
+def two(kind: str, folder: Path) -> Iterator[list[str]]:
+    """The URLs of two databases, empty, and gone afterwards."""
+    with database(kind, folder) as one, database(kind, folder) as other:
+        yield [one, other]
 
 
 @pytest.fixture
-def mariadb() -> Iterator[list[str]]:
-    """The same on MariaDB."""
-    names = _names()
-    parts = urlsplit(MARIADB)
-    connection = pymysql.connect(
-        host=parts.hostname or "127.0.0.1",
-        port=parts.port or 3306,
-        user=parts.username,
-        password=parts.password or "",
-    )
-    with connection, connection.cursor() as cursor:
-        for name in names:
-            cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-        yield [f"{MARIADB.replace(':', '+pymysql:', 1)}/{name}" for name in names]
-        for name in names:
-            cursor.execute(f"DROP DATABASE {name}")
+def databases(tmp_path: Path) -> Iterator[list[str]]:
+    yield from two("postgresql", tmp_path)
+
+
+@pytest.fixture
+def mariadb(tmp_path: Path) -> Iterator[list[str]]:
+    yield from two("mariadb", tmp_path)
 
 
 def test_accounts_on_mariadb(environment: Environment, mariadb: list[str]) -> None:
     project = environment.new("guild", "--login", "--database", "mariadb")
     generate(project, ["model", "Item", *FIELDS, "user:references"])
-    database, database_of_tests = mariadb
-    step_up_and_down(environment, project, DATABASE_URL=database)
-    environment.check(project, TEST_DATABASE_URL=database_of_tests)
+    url, url_of_tests = mariadb
+    step_up_and_down(environment, project, DATABASE_URL=url)
+    environment.check(project, TEST_DATABASE_URL=url_of_tests)
 
 
 def test_accounts_on_postgresql(environment: Environment, databases: list[str]) -> None:
     project = environment.new("order", "--login", "--database", "postgresql")
     generate(project, ["model", "Item", *FIELDS, "user:references"])
-    database, database_of_tests = databases
-    step_up_and_down(environment, project, DATABASE_URL=database)
-    environment.check(project, TEST_DATABASE_URL=database_of_tests)
+    url, url_of_tests = databases
+    step_up_and_down(environment, project, DATABASE_URL=url)
+    environment.check(project, TEST_DATABASE_URL=url_of_tests)
 
 
 def test_an_api_with_postgresql_is_served_in_production(
     environment: Environment, databases: list[str]
 ) -> None:
     project = environment.new("stock", "--api", "--database", "postgresql")
-    database, database_of_tests = databases
+    url, url_of_tests = databases
     generate(
         project,
         ["view", "items"],
         ["model", "Owner", "name:str"],
         ["model", "Item", *FIELDS, "owner:references"],
     )
-    step_up_and_down(environment, project, DATABASE_URL=database)
-    environment.check(project, TEST_DATABASE_URL=database_of_tests)
+    step_up_and_down(environment, project, DATABASE_URL=url)
+    environment.check(project, TEST_DATABASE_URL=url_of_tests)
     production = {
         "VIAL_CONFIG": "production",
-        "DATABASE_URL": database,
+        "DATABASE_URL": url,
         "SECRET_KEY": "a key for this test alone",
     }
     with Server(environment, project, "serve", **production) as server:

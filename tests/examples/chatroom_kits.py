@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,17 +13,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import psycopg
+import databases
 import pymongo
-import pymysql
-import pymysql.connections
 import pytest
 from pymongo.errors import PyMongoError
 from serving import free_port, wait_for
 
 PROJECT = Path(__file__).parents[2] / "examples" / "chatroom"
-POSTGRESQL = os.environ.get("TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432")
-MARIADB = {"host": "127.0.0.1", "port": 3306, "user": "root"}
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(str(PROJECT))  # not for longer: its "wsgi" is not everybody's
     importlib.import_module("chatroom")
@@ -35,32 +32,11 @@ def a_name(what: str = "vial_room") -> str:
 
 
 @contextmanager
-def on_sqlite(folder: Path) -> Iterator[Variables]:
+def on_sql(kind: str, folder: Path) -> Iterator[Variables]:
     """The variables of the environment that name a database: a new one, gone afterwards."""
-    yield {"DATABASE_URL": f"sqlite:///{folder / 'chatroom.sqlite3'}"}
-
-
-@contextmanager
-def on_postgresql(folder: Path) -> Iterator[Variables]:
-    name = a_name()
-    with psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
-        try:
-            yield {"DATABASE_URL": f"{POSTGRESQL}/{name}"}
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
-
-
-@contextmanager
-def on_mariadb(folder: Path) -> Iterator[Variables]:
-    name = a_name()
-    connection: Any = pymysql.connect(**MARIADB)  # type: ignore[arg-type]
-    with connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
-        try:
-            yield {"DATABASE_URL": f"mariadb://root@127.0.0.1:3306/{name}"}
-        finally:
-            cursor.execute(f"DROP DATABASE {name}")
+    with databases.database(kind, folder) as url:
+        # Without the driver, as hosts give it.
+        yield {"DATABASE_URL": re.sub(r"\+\w+", "", url, count=1)}
 
 
 @contextmanager
@@ -113,13 +89,7 @@ def is_up(client: Any) -> bool:
 
 
 def database(kind: str, folder: Path) -> AbstractContextManager[Variables]:
-    kinds = {
-        "sqlite": on_sqlite,
-        "postgresql": on_postgresql,
-        "mariadb": on_mariadb,
-        "mongodb": on_mongodb,
-    }
-    return kinds[kind](folder)
+    return on_mongodb(folder) if kind == "mongodb" else on_sql(kind, folder)
 
 
 @contextmanager

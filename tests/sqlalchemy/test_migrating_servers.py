@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from databases import SERVERS, database
 from isolating import isolated
 from migrating import Site
 from serving import wait_for
@@ -18,9 +18,6 @@ from serving import wait_for
 from vial.sqlalchemy.migrating.locking import LOCKS
 
 pytestmark = pytest.mark.service
-
-POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1/"
-MARIADB = "mysql+pymysql://root@127.0.0.1/"
 
 FIRST = """
 import enum
@@ -71,29 +68,16 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         yield
 
 
-def databases(server: str) -> Iterator[str]:
-    """The URI of a database that is there for one test."""
-    name = f"migrating_{uuid.uuid4().hex[:12]}"
-    admin = server + ("postgres" if server is POSTGRESQL else "")
-    engine = sa.create_engine(admin, isolation_level="AUTOCOMMIT")
-    try:
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        yield server + name
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {name}")
-    finally:
-        engine.dispose()
-
-
-@pytest.fixture(params=[POSTGRESQL, MARIADB], ids=["postgresql", "mariadb"])
-def uri(request: pytest.FixtureRequest) -> Iterator[str]:
-    yield from databases(request.param)
+@pytest.fixture(params=SERVERS)
+def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with database(request.param, tmp_path) as url:
+        yield url.replace("mariadb+", "mysql+", 1)  # most programs call it so
 
 
 @pytest.fixture
-def postgresql() -> Iterator[str]:
-    yield from databases(POSTGRESQL)
+def postgresql(tmp_path: Path) -> Iterator[str]:
+    with database("postgresql", tmp_path) as url:
+        yield url
 
 
 def test_the_whole_life_of_a_schema(tmp_path: Path, uri: str) -> None:
