@@ -482,6 +482,18 @@ def test_two_workers_start_at_once_and_nothing_has_to_be_set_up(tmp_path: Path) 
     assert (tmp_path / "instance" / "secret_key").stat().st_mode & 0o077 == 0
 
 
+def test_visitors_by_ipv4_are_told_apart_on_a_socket_for_both(app: Any) -> None:
+    from chatroom.views.accounts import address
+
+    def seen(peer: str) -> str:
+        with app.test_request_context(environ_base={"REMOTE_ADDR": peer}):
+            return address()
+
+    assert seen("::ffff:10.0.0.1") == seen("10.0.0.1") != seen("::ffff:10.0.0.2")
+    assert seen("2001:db8::1") == seen("2001:db8::2") != seen("2001:db8:0:1::1")
+    assert len(seen("unix:" + "x" * 500)) == 64
+
+
 SEED = """
 from flask import Flask, render_template
 app = Flask(__name__)

@@ -98,9 +98,9 @@ def test_an_address_of_ipv6_is_its_network(client: Any) -> None:
         attempts(client, 1, environ_base={"REMOTE_ADDR": f"2001:db8::{i}"})
     assert attempts(client, 1, environ_base={"REMOTE_ADDR": "2001:db8::99"}) == [429]
     assert attempts(client, 1, environ_base={"REMOTE_ADDR": "2001:db8:0:1::1"}) == [200]
-    assert throttle._network("::ffff:10.0.0.1") == throttle._network("10.0.0.1") == "10.0.0.1"
-    assert throttle._network("fe80::1%eth0") == "fe80::/64"
-    assert throttle._network("") == ""
+    assert throttle.network_of("::ffff:10.0.0.1") == throttle.network_of("10.0.0.1") == "10.0.0.1"
+    assert throttle.network_of("fe80::1%eth0") == "fe80::/64"
+    assert throttle.network_of("") == ""
 
 
 def test_json_names_accounts_too_and_nonsense_is_counted_as_nobody(client: Any) -> None:

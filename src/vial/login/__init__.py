@@ -40,7 +40,7 @@ from .signals import (
     user_unauthorized,
 )
 from .test_client import FlaskLoginClient
-from .throttle import LoginThrottle, throttle_login
+from .throttle import LoginThrottle, network_of, throttle_login
 from .tokens import decode_cookie, encode_cookie
 from .utils import (
     bearer_token,
@@ -96,6 +96,7 @@ __all__ = [
     "login_user",
     "logout_user",
     "make_next_param",
+    "network_of",
     "reload_user",
     "renew_session",
     "safe_next",

@@ -185,11 +185,15 @@ def _key(account: str | None, address: str | None) -> str:
     that of all accounts."""
     name = unicodedata.normalize("NFKC", (account or "")[:LONGEST_ACCOUNT]).strip().casefold()
     kind = "all" if account is None else "one"
-    text = f"{kind}\0{name}\0{_network(address or '')}".encode("utf-8", "surrogatepass")
+    text = f"{kind}\0{name}\0{network_of(address or '')}".encode("utf-8", "surrogatepass")
     return blake2b(text, digest_size=16).hexdigest()
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
+    """What stands for a client where attempts are counted: its address, but of IPv6 its network.
+
+    :param address: ``request.remote_addr``; what is no address, as a Unix socket's, stays as it is.
+    """
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:  # a Unix socket

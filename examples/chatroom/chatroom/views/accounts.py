@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
-
 from werkzeug import Response
 
 from vial import Blueprint, flash, redirect, render_template, request, url_for
@@ -12,6 +10,7 @@ from vial.login import (
     login_required,
     login_user,
     logout_user,
+    network_of,
     safe_next,
 )
 
@@ -129,9 +128,5 @@ def end_connections(id: str) -> None:
 
 
 def address() -> str:
-    """Where a request comes from; somebody who has one IPv6 address has 2**64 of them."""
-    try:
-        found = ip_address(request.remote_addr or "")
-    except ValueError:
-        return "unknown"
-    return str(IPv6Address(int(found) >> 64 << 64)) if found.version == 6 else str(found)
+    """Where a request comes from, for limits; a Unix socket has a path that may be long."""
+    return network_of(request.remote_addr or "unknown")[:64]
